@@ -1,0 +1,13 @@
+"""Access to the one store, SQLite or PostgreSQL, through one interface.
+
+`Db.write(fn, …)` runs the synchronous function `fn(tx, …)` in a transaction and returns after it is durable.
+Calls that wait at the same time share one transaction and one sync to disk (group commit); each has its own
+savepoint, so that one which raises takes back only its own work. `Db.read(fn, …)` gives a consistent snapshot.
+Because `fn` is not a coroutine, no network can happen inside a transaction.
+"""
+
+from .core import Db, StoreUnavailable, open_db
+from .schema import Micros, metadata
+from .tx import Prepared, Read, Write
+
+__all__ = ["Db", "Micros", "Prepared", "Read", "StoreUnavailable", "Write", "metadata", "open_db"]

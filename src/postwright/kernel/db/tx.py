@@ -1,0 +1,125 @@
+"""Transactions as services and stores see them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql import Executable
+from sqlalchemy.sql.elements import ClauseElement
+
+Params = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+
+
+class Prepared:
+    """A statement compiled once for each database, run by the driver itself with positional values.
+
+    For the few statements that every message runs: SQLAlchemy's own execution costs several times what the
+    database needs for them. `names` gives the order in which callers pass the bound values.
+    """
+
+    def __init__(self, clause: ClauseElement, names: Sequence[str]) -> None:
+        self._clause = clause
+        self._names = tuple(names)
+        self._compiled: dict[str, tuple[str, tuple[int, ...] | None]] = {}
+
+    def sql(self, dialect: str) -> tuple[str, tuple[int, ...] | None]:
+        """The text for `dialect`, and how to reorder values for it (None: as they are)."""
+        if dialect not in self._compiled:
+            target: Dialect = (
+                sqlite.dialect() if dialect == "sqlite" else postgresql.dialect(paramstyle="format")
+            )
+            compiled = self._clause.compile(dialect=target, column_keys=list(self._names))
+            wanted = compiled.positiontup or []  # type: ignore[attr-defined]
+            order = tuple(self._names.index(name) for name in wanted)
+            self._compiled[dialect] = (str(compiled), None if order == tuple(range(len(self._names))) else order)
+        return self._compiled[dialect]
+
+
+class Read:
+    """A transaction that may read."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._cursor: Any = None
+        self.dialect = connection.dialect.name
+
+    def rows(self, stmt: Executable, params: Params = None) -> Sequence[Row[Any]]:
+        """All rows of a query."""
+        return self._connection.execute(stmt, params).all()
+
+    def row(self, stmt: Executable, params: Params = None) -> Row[Any] | None:
+        """The first row of a query, or None."""
+        return self._connection.execute(stmt, params).first()
+
+    def scalar(self, stmt: Executable, params: Params = None) -> Any:
+        """The first column of the first row, or None."""
+        return self._connection.execute(stmt, params).scalar()
+
+    def fetch(self, stmt: Prepared, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a prepared query, as plain tuples."""
+        sql, order = stmt.sql(self.dialect)
+        cursor = self._driver_cursor()
+        cursor.execute(sql, values if order is None else [values[i] for i in order])
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+    def _driver_cursor(self) -> Any:
+        if self._cursor is None:
+            driver = self._connection.connection.driver_connection
+            assert driver is not None
+            self._cursor = driver.cursor()
+        return self._cursor
+
+
+class Write(Read):
+    """A transaction that may read and write."""
+
+    def run(self, stmt: Executable, params: Params = None) -> int:
+        """Run an INSERT, UPDATE or DELETE; the number of rows it touched."""
+        return self._connection.execute(stmt, params).rowcount
+
+    def do(self, stmt: Prepared, values: Sequence[Any]) -> int:
+        """Run a prepared statement once; the number of rows it touched."""
+        sql, order = stmt.sql(self.dialect)
+        cursor = self._driver_cursor()
+        cursor.execute(sql, values if order is None else [values[i] for i in order])
+        return int(cursor.rowcount)
+
+    def do_many(self, stmt: Prepared, rows: Iterable[Sequence[Any]]) -> None:
+        """Run a prepared statement for each row of values."""
+        sql, order = stmt.sql(self.dialect)
+        self._driver_cursor().executemany(
+            sql, rows if order is None else [[row[i] for i in order] for row in rows]
+        )
+
+    def upsert(
+        self,
+        table: Table,
+        values: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        key: Sequence[str],
+        update: Sequence[str] | None = None,
+    ) -> int:
+        """Insert; where a row with the same `key` is there, overwrite its columns `update` (none: leave it).
+
+        Returns the number of rows inserted or changed. The way to meet a conflict: an IntegrityError would
+        abort the whole transaction on PostgreSQL.
+        """
+        rows = [values] if isinstance(values, Mapping) else values
+        if not rows:
+            return 0
+        insert = sqlite.insert if self.dialect == "sqlite" else postgresql.insert
+        stmt: Any = insert(table).values(list(rows))
+        if update:
+            stmt = stmt.on_conflict_do_update(
+                index_elements=list(key), set_={name: stmt.excluded[name] for name in update}
+            )
+        else:
+            stmt = stmt.on_conflict_do_nothing(index_elements=list(key))
+        return self._connection.execute(stmt).rowcount
+
+    def lock(self, name: int) -> None:
+        """Hold the transaction-wide lock `name` until commit. SQLite has one writer at a time anyway."""
+        if self.dialect == "postgresql":
+            self._connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (name,))

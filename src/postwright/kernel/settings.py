@@ -1,0 +1,191 @@
+"""One frozen set of settings, read once at start and passed down.
+
+They come from a file (`postwright.toml`), the environment (`POSTWRIGHT_*`) and flags, in rising order. A name
+nobody knows is refused with a suggestion: a misspelt setting that is silently ignored costs somebody a night.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+PREFIX = "POSTWRIGHT_"
+_FLAGS = {"yes": "yes", "true": "yes", "1": "yes", "on": "yes", "no": "no", "false": "no", "0": "no", "off": "no"}
+
+
+class SettingsError(ValueError):
+    """A setting is unknown or has an unusable value; the text says which and what to do."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting, as text from outside, with its default. Names are those of the environment variables."""
+
+    data: str = "./data"  # folder of everything the embedded stores keep
+    database: str = "sqlite"  # "sqlite" in the data folder, or postgresql://…
+    bodies: str = ""  # folder of large message bodies; default: <data>/bodies
+    key_file: str = ""  # encryption key of stored secrets; default: <data>/secret.key
+    roles: str = "http,smtp,delivery,projector"
+    http: str = ""  # listen addresses, host:port with commas
+    submission: str = ""
+    mx: str = ""
+    public_url: str = ""  # how links in answers begin; default: from the request
+    tracking_url: str = ""
+    delivery: str = "capture"  # capture · live · smarthost:HOST:PORT
+    dns: str = ""  # resolver host:port; default: the system's
+    hostname: str = ""  # our name in banners and EHLO; default: the machine's
+    api_key: str = ""  # first start: the admin key to create
+    domain: str = ""  # first start: an extra domain to create active
+    owner_email: str = "owner@localhost"
+    source_ips: str = ""  # address[=ehlo-name] with commas
+    retry_schedule: str = "600,900,1800,3600,7200,14400"  # behaviour.md 5.1
+    webhook_retry_schedule: str = "300,600,900,3600,7200,14400"  # behaviour.md 9.2
+    route_retry_schedule: str = "600,900,1800,3600,7200,14400"  # behaviour.md 10.3
+    allow_private_targets: str = ""  # yes · no · loopback; default: loopback in capture mode, else no
+    verify_domains: str = ""  # dns · trust; default: trust in capture mode
+    rate_limits: str = ""  # on · off; default: off in capture mode
+    failpoints: str = ""  # tests only, see kernel/failpoints.py
+    http_processes: int = 1
+    delivery_processes: int = 1
+    event_retention_days: int = 30
+    log_level: str = "info"
+
+    @property
+    def capture(self) -> bool:
+        """Nothing leaves the machine: mail goes to the built-in inbox."""
+        return self.delivery == "capture"
+
+    @property
+    def smarthost(self) -> tuple[str, int] | None:
+        """The one host all mail goes to, when `delivery` names one."""
+        if not self.delivery.startswith("smarthost:"):
+            return None
+        return host_port(self.delivery.removeprefix("smarthost:"), "POSTWRIGHT_DELIVERY")
+
+    @property
+    def data_dir(self) -> Path:
+        """The data folder, absolute."""
+        return Path(self.data).resolve()
+
+    @property
+    def bodies_dir(self) -> Path:
+        """The folder of large bodies, absolute."""
+        return Path(self.bodies).resolve() if self.bodies else self.data_dir / "bodies"
+
+    @property
+    def key_path(self) -> Path:
+        """The file with the encryption key."""
+        return Path(self.key_file).resolve() if self.key_file else self.data_dir / "secret.key"
+
+    def listen(self, name: str) -> list[tuple[str, int]]:
+        """The addresses to listen on for `name` (http, submission, mx)."""
+        text: str = getattr(self, name)
+        if not text:
+            text = _LISTEN_LIVE[name] if self.delivery == "live" else _LISTEN_LOCAL[name]
+        return [host_port(part, PREFIX + name.upper()) for part in _split(text)]
+
+    def schedule(self, name: str) -> tuple[int, ...]:
+        """A retry schedule (`retry`, `webhook_retry`, `route_retry`): seconds to wait after each failure."""
+        text: str = getattr(self, f"{name}_schedule")
+        try:
+            waits = tuple(int(part) for part in _split(text))
+        except ValueError:
+            waits = (-1,)
+        if any(not 0 <= wait <= 30 * 86400 for wait in waits):
+            raise SettingsError(f"{PREFIX}{name.upper()}_SCHEDULE={text}: whole seconds with commas expected")
+        return waits
+
+    @property
+    def private_targets(self) -> str:
+        """`no`, `loopback` or `yes`: which non-public addresses we may connect to for a user."""
+        return self.allow_private_targets or ("loopback" if self.capture else "no")
+
+    @property
+    def trust_domains(self) -> bool:
+        """A new domain may send at once, without DNS records."""
+        return (self.verify_domains or ("trust" if self.capture else "dns")) == "trust"
+
+    @property
+    def limits_on(self) -> bool:
+        """Whether request rates are limited."""
+        return (self.rate_limits or ("off" if self.capture else "on")) == "on"
+
+    def sources(self) -> list[tuple[str, str]]:
+        """The declared source addresses with their EHLO names ("" when none was given)."""
+        pairs = (part.partition("=") for part in _split(self.source_ips))
+        return [(address, name) for address, _, name in pairs]
+
+
+_LISTEN_LOCAL = {"http": "127.0.0.1:8025", "submission": "127.0.0.1:2587", "mx": "127.0.0.1:2525"}
+_LISTEN_LIVE = {"http": "0.0.0.0:8025", "submission": "0.0.0.0:587", "mx": "0.0.0.0:25"}  # noqa: S104
+_NAMES = tuple(field.name for field in msgspec.structs.fields(Settings))
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def host_port(text: str, setting: str) -> tuple[str, int]:
+    """`host:port` (IPv6 in brackets) as a pair. Raises SettingsError naming `setting`."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise SettingsError(f"{setting}: {text!r} is not host:port")
+    return host.strip("[]"), int(port)
+
+
+def load(
+    environ: Mapping[str, str], flags: Mapping[str, str] | None = None, file: Path | None = None
+) -> Settings:
+    """Read file, environment and flags. Raises SettingsError for anything unknown or unusable."""
+    path = file or Path("postwright.toml")
+    values: dict[str, Any] = {}
+    if file or path.exists():
+        values |= _from_file(path)
+    values |= {
+        key.removeprefix(PREFIX).lower(): value for key, value in environ.items() if key.startswith(PREFIX)
+    }
+    values |= {key: value for key, value in (flags or {}).items() if value}
+    for name in values:
+        if name not in _NAMES:
+            close = difflib.get_close_matches(name, _NAMES, 1)
+            hint = f"; did you mean {PREFIX}{close[0].upper()}?" if close else ""
+            raise SettingsError(f"unknown setting {PREFIX}{name.upper()}{hint}")
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as wrong:
+        raise SettingsError(str(wrong)) from wrong
+    return _checked(settings)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as wrong:
+        raise SettingsError(f"{path}: {wrong}") from wrong
+
+
+def _checked(settings: Settings) -> Settings:
+    for name, known in (
+        ("allow_private_targets", ("yes", "no", "loopback")),
+        ("verify_domains", ("dns", "trust")),
+        ("rate_limits", ("on", "off")),
+    ):
+        value: str = getattr(settings, name).lower()
+        if name == "allow_private_targets":
+            value = _FLAGS.get(value, value)
+        if value and value not in known:
+            raise SettingsError(f"{PREFIX}{name.upper()}={value}: one of {', '.join(known)} expected")
+        settings = msgspec.structs.replace(settings, **{name: value})
+    if settings.delivery not in ("capture", "live") and not settings.smarthost:
+        raise SettingsError(
+            f"{PREFIX}DELIVERY={settings.delivery}: capture, live or smarthost:HOST:PORT expected"
+        )
+    for name in ("http", "submission", "mx"):
+        settings.listen(name)
+    for name in ("retry", "webhook_retry", "route_retry"):
+        settings.schedule(name)
+    if settings.dns:
+        host_port(settings.dns, PREFIX + "DNS")
+    return settings

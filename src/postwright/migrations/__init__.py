@@ -1,0 +1,1 @@
+"""The schema's history; `kernel/db/migrate.py` runs it at start."""
