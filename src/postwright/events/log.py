@@ -1,0 +1,72 @@
+"""Append to the log, read it by cursor, expire it."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from postwright.kernel.clock import SECOND
+from postwright.kernel.db import Read, Write
+from postwright.kernel.ids import event_id
+
+from . import store
+from .records import Event
+
+_encode = msgspec.json.Encoder().encode
+
+
+def append(tx: Write, now: int, events: Iterable[Event]) -> None:
+    """Append `events` at the time `now` (microseconds)."""
+    store.lock(tx)
+    rows = []
+    for event in events:
+        name = event_id()
+        wire = {
+            "event": event.name,
+            "id": name,
+            "timestamp": now / SECOND,
+            "log-level": event.level,
+            **event.data,
+        }
+        if event.severity:
+            wire["severity"] = event.severity
+        rows.append(
+            (
+                name,
+                now,
+                event.account_id,
+                event.domain_id,
+                event.name,
+                event.severity,
+                event.recipient,
+                event.message_id,
+                _encode(wire),
+            )
+        )
+    store.insert_rows(tx, rows)
+
+
+class Entry(msgspec.Struct):
+    """One event as read back."""
+
+    seq: int
+    at: int
+    account_id: str
+    domain_id: str
+    name: str
+    severity: str
+    data: bytes
+
+
+def read(tx: Read, after: int, limit: int) -> list[Entry]:
+    """The next `limit` events behind position `after`, in order."""
+    return [Entry(*row) for row in store.after(tx, after, limit)]
+
+
+def head(tx: Read) -> int:
+    """The position of the newest event, 0 when there is none."""
+    return store.newest(tx)
+
+
+def expire(tx: Write, before: int, limit: int = 5000) -> int:
+    """Delete up to `limit` events older than `before` (microseconds); how many it deleted."""
+    return store.delete_before(tx, before, limit)

@@ -1,0 +1,70 @@
+"""SQL of the event log."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, insert, select
+
+from postwright.kernel.db import Prepared, Read, Write
+
+from .tables import cursors, events
+
+# Any number that nothing else uses as an advisory lock.
+_LOG_LOCK = 0x4C6F6701
+
+_INSERT = Prepared(
+    insert(events),
+    ("id", "at", "account_id", "domain_id", "name", "severity", "recipient", "message_id", "data"),
+)
+_AFTER = Prepared(
+    select(
+        events.c.seq,
+        events.c.at,
+        events.c.account_id,
+        events.c.domain_id,
+        events.c.name,
+        events.c.severity,
+        events.c.data,
+    )
+    .where(events.c.seq > bindparam("after"))
+    .order_by(events.c.seq)
+    .limit(bindparam("limit")),
+    ("after", "limit"),
+)
+
+
+def lock(tx: Write) -> None:
+    """Serialise appenders until commit, so that numbers become visible in order."""
+    tx.lock(_LOG_LOCK)
+
+
+def insert_rows(tx: Write, rows: Sequence[Sequence[Any]]) -> None:
+    """Append rows."""
+    tx.do_many(_INSERT, rows)
+
+
+def after(tx: Read, seq: int, limit: int) -> list[tuple[Any, ...]]:
+    """The rows behind `seq`."""
+    return tx.fetch(_AFTER, (seq, limit))
+
+
+def newest(tx: Read) -> int:
+    """The largest number, or 0."""
+    return tx.scalar(select(func.max(events.c.seq))) or 0
+
+
+def delete_before(tx: Write, before: int, limit: int) -> int:
+    """Delete the oldest rows."""
+    old = select(events.c.seq).where(events.c.at < before).order_by(events.c.at).limit(limit)
+    return tx.run(delete(events).where(events.c.seq.in_(old)))
+
+
+def cursor(tx: Read, reader: str) -> int | None:
+    """Where `reader` is, or None when it never started."""
+    seq: int | None = tx.scalar(select(cursors.c.seq).where(cursors.c.reader == reader))
+    return seq
+
+
+def move_cursor(tx: Write, reader: str, seq: int) -> None:
+    """Save where `reader` is."""
+    tx.upsert(cursors, {"reader": reader, "seq": seq}, ["reader"], ["seq"])

@@ -1,0 +1,44 @@
+"""SQL of message bytes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, delete, insert, select
+
+from postwright.kernel.db import Prepared, Read, Write
+
+from .tables import bodies
+
+_INSERT = Prepared(insert(bodies), ("id", "file", "data", "expires_at"))
+_GET = Prepared(select(bodies.c.file, bodies.c.data).where(bodies.c.id == bindparam("key")), ("key",))
+
+
+def insert_body(tx: Write, key: int, file: str, data: bytes, expires_at: int) -> None:
+    """Add one body."""
+    tx.do(_INSERT, (key, file, data, expires_at))
+
+
+def get(tx: Read, key: int) -> tuple[str, bytes] | None:
+    """File name and bytes of one body, or None."""
+    rows = tx.fetch(_GET, (key,))
+    return (rows[0][0], rows[0][1]) if rows else None
+
+
+def expired(tx: Read, now: int, limit: int) -> Sequence[Any]:
+    """Ids and files of bodies past their time."""
+    return tx.rows(
+        select(bodies.c.id, bodies.c.file)
+        .where(bodies.c.expires_at < now)
+        .order_by(bodies.c.expires_at)
+        .limit(limit)
+    )
+
+
+def remove(tx: Write, keys: Sequence[int]) -> None:
+    """Delete bodies."""
+    tx.run(delete(bodies).where(bodies.c.id.in_(keys)))
+
+
+def known_files(tx: Read, names: Sequence[str]) -> set[str]:
+    """Which of `names` some body refers to."""
+    return {row.file for row in tx.rows(select(bodies.c.file).where(bodies.c.file.in_(names)))}
