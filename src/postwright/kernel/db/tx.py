@@ -1,6 +1,6 @@
 """Transactions as services and stores see them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table
@@ -22,19 +22,28 @@ class Prepared:
     def __init__(self, clause: ClauseElement, names: Sequence[str]) -> None:
         self._clause = clause
         self._names = tuple(names)
-        self._compiled: dict[str, tuple[str, tuple[int, ...] | None]] = {}
+        self._compiled: dict[str, tuple[str, _Arrange | None]] = {}
 
-    def sql(self, dialect: str) -> tuple[str, tuple[int, ...] | None]:
-        """The text for `dialect`, and how to reorder values for it (None: as they are)."""
+    def sql(self, dialect: str) -> "tuple[str, _Arrange | None]":
+        """The text for `dialect`, and how to arrange values for it (None: as they are)."""
         if dialect not in self._compiled:
             target: Dialect = (
                 sqlite.dialect() if dialect == "sqlite" else postgresql.dialect(paramstyle="format")
             )
             compiled = self._clause.compile(dialect=target, column_keys=list(self._names))
-            wanted = compiled.positiontup or []  # type: ignore[attr-defined]
-            order = tuple(self._names.index(name) for name in wanted)
-            self._compiled[dialect] = (str(compiled), None if order == tuple(range(len(self._names))) else order)
+            wanted: Sequence[str] = compiled.positiontup or []  # type: ignore[attr-defined]
+            arrange = None if tuple(wanted) == self._names else _arrange(wanted, self._names, compiled.params)
+            self._compiled[dialect] = (str(compiled), arrange)
         return self._compiled[dialect]
+
+
+_Arrange = Callable[[Sequence[Any]], Sequence[Any]]
+
+
+def _arrange(wanted: Sequence[str], names: Sequence[str], constants: Mapping[str, Any]) -> _Arrange:
+    """Values in the order the text wants them, with the constants that stood in the clause itself."""
+    plan = [(names.index(name), None) if name in names else (-1, constants[name]) for name in wanted]
+    return lambda values: [constant if at < 0 else values[at] for at, constant in plan]
 
 
 class Read:
@@ -59,9 +68,9 @@ class Read:
 
     def fetch(self, stmt: Prepared, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a prepared query, as plain tuples."""
-        sql, order = stmt.sql(self.dialect)
+        sql, arrange = stmt.sql(self.dialect)
         cursor = self._driver_cursor()
-        cursor.execute(sql, values if order is None else [values[i] for i in order])
+        cursor.execute(sql, values if arrange is None else arrange(values))
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 
@@ -82,16 +91,16 @@ class Write(Read):
 
     def do(self, stmt: Prepared, values: Sequence[Any]) -> int:
         """Run a prepared statement once; the number of rows it touched."""
-        sql, order = stmt.sql(self.dialect)
+        sql, arrange = stmt.sql(self.dialect)
         cursor = self._driver_cursor()
-        cursor.execute(sql, values if order is None else [values[i] for i in order])
+        cursor.execute(sql, values if arrange is None else arrange(values))
         return int(cursor.rowcount)
 
     def do_many(self, stmt: Prepared, rows: Iterable[Sequence[Any]]) -> None:
         """Run a prepared statement for each row of values."""
-        sql, order = stmt.sql(self.dialect)
+        sql, arrange = stmt.sql(self.dialect)
         self._driver_cursor().executemany(
-            sql, rows if order is None else [[row[i] for i in order] for row in rows]
+            sql, rows if arrange is None else [arrange(row) for row in rows]
         )
 
     def upsert(

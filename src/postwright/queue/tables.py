@@ -1,0 +1,35 @@
+"""Table of the queue."""
+
+from sqlalchemy import Column, Index, Integer, LargeBinary, Table, Text, literal_column, text
+
+from postwright.kernel.db import Micros, metadata
+
+# Literals, not bound values: a planner uses a partial index only where it can see that the condition holds.
+QUEUED = literal_column("0", Integer)
+LEASED = literal_column("1", Integer)
+
+_queued = text("state = 0")
+_leased = text("state = 1")
+
+queue = Table(
+    "queue",
+    metadata,
+    Column("id", Micros, primary_key=True, autoincrement=False),
+    Column("message", Micros, nullable=False),
+    Column("account_id", Text, nullable=False),
+    Column("domain_id", Text, nullable=False, index=True),
+    Column("recipient", Text, nullable=False),
+    Column("site", Text, nullable=False),  # the recipient's domain: who shares a destination
+    Column("state", Integer, nullable=False),
+    Column("due_at", Micros, nullable=False),
+    Column("accepted_at", Micros, nullable=False),
+    Column("give_up_at", Micros, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("lease_until", Micros, nullable=False),
+    Column("lease_token", Text, nullable=False),
+    Column("last_code", Integer, nullable=False),
+    Column("last_reply", Text, nullable=False),
+    Column("personal", LargeBinary, nullable=False),  # what only this recipient's copy has
+    Index("ix_queue_due", "due_at", sqlite_where=_queued, postgresql_where=_queued),
+    Index("ix_queue_leased", "lease_until", sqlite_where=_leased, postgresql_where=_leased),
+)
