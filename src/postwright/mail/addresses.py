@@ -11,6 +11,7 @@ from .encoded_words import decode_words, encode_words
 MAX_TEXT = 1 << 20  # characters of one list: a thousand mailboxes of a full header line each
 MAX_ADDRESSES = 5000  # in one list: five times what a message may have (behaviour.md 2.1)
 MAX_NAME = 1000  # characters of a display name
+_BESIDE = len("Reply-To: ")  # columns that are taken before a name that opens a field
 _MAX_LOCAL = 64  # octets (RFC 5321 §4.5.3.1.1)
 _MAX_SPEC = 254  # octets: a path of 256 less its angle brackets (§4.5.3.1.3)
 
@@ -61,7 +62,7 @@ class Address(msgspec.Struct, frozen=True):
         return f"{self.local}@{self.domain}"
 
     def header(self) -> str:
-        """The address for a header: ASCII but for a local part outside it (RFC 6531), and never a line break."""
+        """The address for a header: ASCII but for a local part outside it (RFC 6531); no line breaks."""
         name = self.name
         if not name:
             return self.spec
@@ -71,7 +72,7 @@ class Address(msgspec.Struct, frozen=True):
             name = name.replace("\\", "\\\\").replace('"', '\\"')
             return f'"{name}" <{self.local}@{self.domain}>'
         name = _FORBIDDEN.sub(" ", name)
-        return f"{' '.join(encode_words(name))} <{self.local}@{self.domain}>"
+        return f"{' '.join(encode_words(name, _BESIDE))} <{self.local}@{self.domain}>"
 
 
 def parse_one(text: str) -> Address:
@@ -131,14 +132,14 @@ class _Parser:
             if hit is None:
                 raise AddressError(f"unexpected {text[position]!r} in an address")
             position = hit.end()
-            kind, token = str(hit.lastgroup), hit[0]
-            if token == "(":
+            kind, piece = str(hit.lastgroup), hit[0]
+            if piece == "(":
                 comment, position = self._comment(position)
                 self._put("comment", comment)
-            elif kind == "mark" and token != "@":
-                self._mark(token)
+            elif kind == "mark" and piece != "@":
+                self._mark(piece)
             else:
-                self._put(kind, token)
+                self._put(kind, piece)
         self._finish()
         if self._group:
             raise AddressError("a group of addresses has to end in a semicolon")
@@ -256,7 +257,7 @@ def _trim(tokens: list[_Token]) -> list[_Token]:
 
 
 def _local(text: str) -> str:
-    """A local part in the form for addresses: quoted only when it cannot stand otherwise (RFC 5321 §4.1.2)."""
+    """A local part in the form for addresses: quoted only when it has to be (RFC 5321 §4.1.2)."""
     if _is_local(text):
         return text
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

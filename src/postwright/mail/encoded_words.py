@@ -6,6 +6,7 @@ import re
 
 # An encoded word is at most 75 octets (RFC 2047 §2): 63 remain after `=?utf-8?q?` and `?=`.
 _ROOM = 75 - len("=?utf-8?q?" + "?=")
+_LEAST = 12  # the escaped octets of one character, the longest, are as long
 # Only these may stand for themselves in every place an encoded word is allowed, phrases included (§5 (3)).
 _SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!*+-/")
 _Q = [chr(c) if c in _SAFE else "_" if c == 0x20 else f"={c:02X}" for c in range(256)]
@@ -17,20 +18,22 @@ _NO_CHARSETS = frozenset(
 )
 
 
-def encode_words(text: str) -> list[str]:
+def encode_words(text: str, used: int = 0) -> list[str]:
     """`text` as encoded words in UTF-8, to be joined by folding space; each can be decoded alone.
+
+    The first is shorter by `used` columns, because lines with encoded words end at column 76 (RFC 2047 §2).
 
     Raises `UnicodeEncodeError` for lone surrogates.
     """
     data = text.encode()
     escaped = sum(1 for c in data if c not in _SAFE and c != 0x20)
-    return _b_words(text) if escaped * 2 > len(data) // 3 else _q_words(text)
+    room = max(_ROOM - used, _LEAST)
+    return _b_words(text, room) if escaped * 2 > len(data) // 3 else _q_words(text, room)
 
 
-def _q_words(text: str) -> list[str]:
+def _q_words(text: str, room: int) -> list[str]:
     words: list[str] = []
     line: list[str] = []
-    room = _ROOM
     for char in text:
         # A character's octets stay together: §5 forbids splitting one over two words.
         piece = "".join([_Q[c] for c in char.encode()])
@@ -43,14 +46,15 @@ def _q_words(text: str) -> list[str]:
     return words
 
 
-def _b_words(text: str) -> list[str]:
+def _b_words(text: str, room: int) -> list[str]:
     words: list[str] = []
     chunk = bytearray()
     for char in text:
         octets = char.encode()
-        if len(chunk) + len(octets) > _ROOM // 4 * 3:
+        if len(chunk) + len(octets) > room // 4 * 3:
             words.append(_b_word(chunk))
             chunk.clear()
+            room = _ROOM
         chunk += octets
     words.append(_b_word(chunk))
     return words
@@ -102,7 +106,7 @@ def _octets(encoding: str, encoded: str) -> bytes | None:
 
 
 def decode_text(data: bytes | bytearray, charset: str) -> str:
-    """`data` in `charset` as text; an unknown charset counts as UTF-8, bad octets become U+FFFD. Never raises."""
+    """`data` in `charset` as text; UTF-8 when unknown, bad octets as U+FFFD. Never raises."""
     try:
         name = codecs.lookup(charset).name
         if name not in _NO_CHARSETS:
