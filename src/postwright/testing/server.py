@@ -1,0 +1,145 @@
+"""A whole Postwright, started as its users start it, in processes of its own."""
+
+import asyncio
+import os
+import secrets
+import signal
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from .ports import free_ports
+from .processes import group_members
+
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
+_POLL = 0.02
+_LOG_TAIL = 20_000
+
+
+class ServerError(RuntimeError):
+    """The program did not start or did not end; the text has the end of its log."""
+
+
+class Server:
+    """`postwright serve` on free ports, with its data in `folder`: `async with Server(tmp_path) as server`.
+
+    `settings` are names without the prefix (`domain="example.com"`); the environment's own POSTWRIGHT_* are
+    not passed on. Ports, data and key stay the same over `kill`, `terminate`, `start` and `restart`.
+    """
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        http, submission, mx = free_ports(3)
+        self.folder = folder
+        self.api_key = settings.get("api_key", secrets.token_hex(16))
+        self.base_url = f"http://127.0.0.1:{http}"
+        self.smtp = ("127.0.0.1", submission)
+        self.mx = ("127.0.0.1", mx)
+        self.log = folder / "server.log"
+        self.settings = {
+            "data": str(folder / "data"),
+            "http": f"127.0.0.1:{http}",
+            "submission": f"127.0.0.1:{submission}",
+            "mx": f"127.0.0.1:{mx}",
+            "api_key": self.api_key,
+        } | settings
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start it and return when its health page answers 200. Raises ServerError."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("POSTWRIGHT_")}
+        ours = {f"POSTWRIGHT_{name.upper()}": value for name, value in self.settings.items()}
+        with self.log.open("ab") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                *(str(Path(sys.executable).with_name("postwright")), "serve"),
+                cwd=self.folder,
+                env=inherited | ours,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # a process group of its own, to be killed as a whole
+            )
+        try:
+            await self._ready()
+        except BaseException:
+            await self.kill()
+            raise
+
+    async def _ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        timeout = aiohttp.ClientTimeout(total=5)
+        async with aiohttp.ClientSession(timeout=timeout) as client:
+            while True:
+                try:
+                    async with client.get(f"{self.base_url}/postwright/health") as answer:
+                        if answer.status == 200:
+                            return
+                except (aiohttp.ClientError, TimeoutError):
+                    pass  # not listening yet
+                if self._process is None or self._process.returncode is not None:
+                    raise ServerError(f"postwright serve ended while starting:\n{self.log_tail()}")
+                if time.monotonic() > deadline:
+                    raise ServerError(f"not ready after {START_SECONDS:.0f} s:\n{self.log_tail()}")
+                await asyncio.sleep(_POLL)
+
+    def pids(self) -> list[int]:
+        """Its living processes, the supervisor first."""
+        return [] if self._process is None else group_members(self._process.pid)
+
+    async def kill(self) -> None:
+        """End every process at once with SIGKILL, as a power cut would; returns when they are gone."""
+        await self._end(signal.SIGKILL)
+
+    async def terminate(self) -> int:
+        """Ask it to end with SIGTERM; gives the exit code. Raises ServerError when it does not."""
+        if self._process is None:
+            raise ServerError("the server has not been started")
+        process = self._process
+        process.terminate()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                code = await process.wait()
+                while group_members(process.pid):  # noqa: ASYNC110 - nothing tells of the end of a grandchild
+                    await asyncio.sleep(_POLL)
+        except TimeoutError as late:
+            await self.kill()
+            raise ServerError(
+                f"still running {STOP_SECONDS:.0f} s after SIGTERM:\n{self.log_tail()}"
+            ) from late
+        self._process = None
+        return code
+
+    async def restart(self) -> None:
+        """Kill it and start it again on the same data."""
+        await self.kill()
+        await self.start()
+
+    def log_tail(self) -> str:
+        """The end of what it printed."""
+        return self.log.read_bytes()[-_LOG_TAIL:].decode(errors="replace") if self.log.exists() else ""
+
+    async def _end(self, how: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        while group_members(process.pid):
+            try:
+                os.killpg(process.pid, how)
+            except ProcessLookupError:
+                break
+            await asyncio.sleep(_POLL)
+        await process.wait()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.kill()

@@ -1,0 +1,82 @@
+"""What every test may ask for: databases of both kinds, and real counterparts on free ports."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from postwright.testing.catcher import Catcher
+from postwright.testing.dns import FakeDns
+from postwright.testing.postgres import Postgres
+from postwright.testing.server import Server
+
+_POSTGRES = pytest.StashKey[Postgres]()
+StartServer = Callable[..., Awaitable[Server]]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # One PostgreSQL serves all workers of a run: the controlling process names its folder, the first worker
+    # that needs it starts it, and the controlling process, which ends last, stops it.
+    folder = getattr(config, "workerinput", {}).get("postgres")
+    config.stash[_POSTGRES] = Postgres(Path(folder)) if folder else Postgres.temporary()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: object) -> None:
+    node.workerinput["postgres"] = str(node.config.stash[_POSTGRES].folder)  # type: ignore[attr-defined]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.stash[_POSTGRES].stop()
+
+
+@pytest.fixture(scope="session")
+def postgres(pytestconfig: pytest.Config) -> Postgres:
+    """The PostgreSQL server of this run."""
+    server = pytestconfig.stash[_POSTGRES]
+    server.start()
+    return server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty database: the test runs once on SQLite (in its data folder) and once on PostgreSQL."""
+    if request.param == "sqlite":
+        yield "sqlite"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    url = server.create_database()
+    yield url
+    server.drop_database(url)
+
+
+@pytest.fixture
+async def fake_dns() -> AsyncIterator[FakeDns]:
+    """A DNS server with no records yet."""
+    async with FakeDns() as server:
+        yield server
+
+
+@pytest.fixture
+async def catcher() -> AsyncIterator[Catcher]:
+    """A webhook receiver that answers 200 until told otherwise."""
+    async with Catcher() as server:
+        yield server
+
+
+@pytest.fixture
+async def start_server(tmp_path: Path) -> AsyncIterator[StartServer]:
+    """Starts a real `postwright serve` with the given settings; all are killed when the test ends."""
+    servers: list[Server] = []
+
+    async def start(**settings: str) -> Server:
+        server = Server(tmp_path / f"server{len(servers)}", **settings)
+        servers.append(server)
+        await server.start()
+        return server
+
+    yield start
+    for server in servers:
+        await server.kill()
+        print(f"--- log of {server.base_url} ---\n{server.log_tail()}")  # shown when the test failed
