@@ -15,6 +15,7 @@ from . import store
 LEASE_SECONDS = 15 * 60
 # An expired lease means that a worker died; whatever killed it gets a pause before it can happen again.
 RECOVERY_SECONDS = 5 * 60
+FOREVER = 1 << 62
 
 
 class NewItem(msgspec.Struct, frozen=True):
@@ -74,6 +75,7 @@ def add(
                 0,
                 "",
                 0,
+                0,
                 "",
                 item.personal,
             )
@@ -93,9 +95,14 @@ def finish(tx: Write, item: Item) -> bool:
     return store.finish(tx, item.id, item.token)
 
 
-def hold(tx: Write, item: Item, now: int) -> bool:
-    """Extend the lease from `now`. False: it is lost."""
-    return store.hold(tx, item.id, item.token, now + LEASE_SECONDS * SECOND)
+def start(tx: Write, item: Item, now: int) -> bool:
+    """Note, before anything is sent, that an attempt begins. False: the lease is lost, do not send."""
+    return store.start(tx, item.id, item.token, now + LEASE_SECONDS * SECOND)
+
+
+def any_due(tx: Read, now: int) -> bool:
+    """Whether there is anything to claim; cheap, for polling."""
+    return store.any_due(tx, now)
 
 
 def defer(tx: Write, item: Item, *, due_at: int, attempts: int, code: int = 0, reply: str = "") -> bool:
@@ -103,9 +110,19 @@ def defer(tx: Write, item: Item, *, due_at: int, attempts: int, code: int = 0, r
     return store.defer(tx, item.id, item.token, due_at, attempts, code, reply)
 
 
-def recover(tx: Write, now: int) -> int:
-    """Return expired leases to the queue, attempts unchanged; how many."""
-    return store.recover(tx, now, now + RECOVERY_SECONDS * SECOND)
+def recover(tx: Write, now: int, ambiguous_seconds: float) -> int:
+    """Return expired leases to the queue, attempts unchanged; how many.
+
+    Where an attempt had begun its outcome is unknown: the receiver may have the message. Those wait
+    `ambiguous_seconds` (delivery-engineering.md 1.3).
+    """
+    wait = max(RECOVERY_SECONDS, ambiguous_seconds)
+    return store.recover(tx, now, now + RECOVERY_SECONDS * SECOND, now + int(wait * SECOND))
+
+
+def release_all(tx: Write, now: int, ambiguous_seconds: float) -> int:
+    """Return every lease, because nobody who could hold one is alive; how many."""
+    return store.recover(tx, FOREVER, now, now + int(ambiguous_seconds * SECOND))
 
 
 def purge(tx: Write, domain_id: str, limit: int = 1000) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, case, delete, func, insert, literal_column, select, update
 
 from postwright.kernel.db import Prepared, Read, Write
 
@@ -42,8 +42,12 @@ _CLAIM = Prepared(
 )
 _MINE = (queue.c.id == bindparam("key"), queue.c.lease_token == bindparam("token"), queue.c.state == LEASED)
 _FINISH = Prepared(delete(queue).where(*_MINE), ("key", "token"))
-_HOLD = Prepared(
-    update(queue).where(*_MINE).values(lease_until=bindparam("until")), ("until", "key", "token")
+_START = Prepared(
+    update(queue).where(*_MINE).values(started=literal_column("1"), lease_until=bindparam("until")),
+    ("until", "key", "token"),
+)
+_ANY_DUE = Prepared(
+    select(queue.c.id).where(queue.c.state == QUEUED, queue.c.due_at <= bindparam("now")).limit(1), ("now",)
 )
 _DEFER = Prepared(
     update(queue)
@@ -55,6 +59,7 @@ _DEFER = Prepared(
         last_code=bindparam("code"),
         last_reply=bindparam("reply"),
         lease_token="",
+        started=literal_column("0"),
     ),
     ("due", "tries", "code", "reply", "key", "token"),
 )
@@ -75,9 +80,14 @@ def finish(tx: Write, key: int, token: str) -> bool:
     return tx.do(_FINISH, (key, token)) == 1
 
 
-def hold(tx: Write, key: int, token: str, until: int) -> bool:
-    """Extend a lease."""
-    return tx.do(_HOLD, (until, key, token)) == 1
+def start(tx: Write, key: int, token: str, until: int) -> bool:
+    """Note that an attempt begins, and extend the lease."""
+    return tx.do(_START, (until, key, token)) == 1
+
+
+def any_due(tx: Read, now: int) -> bool:
+    """Whether something waits to be claimed."""
+    return bool(tx.fetch(_ANY_DUE, (now,)))
 
 
 def defer(tx: Write, key: int, token: str, due: int, attempts: int, code: int, reply: str) -> bool:
@@ -85,12 +95,13 @@ def defer(tx: Write, key: int, token: str, due: int, attempts: int, code: int, r
     return tx.do(_DEFER, (due, attempts, code, reply, key, token)) == 1
 
 
-def recover(tx: Write, now: int, due: int) -> int:
-    """Return the rows whose lease ended."""
+def recover(tx: Write, ended_before: int, due: int, due_started: int) -> int:
+    """Return rows whose lease ended: due at `due`, or `due_started` where an attempt had begun."""
+    when = case((queue.c.started == 1, due_started), else_=due)
     return tx.run(
         update(queue)
-        .where(queue.c.state == LEASED, queue.c.lease_until < now)
-        .values(state=QUEUED, due_at=due, lease_token="")
+        .where(queue.c.state == LEASED, queue.c.lease_until < ended_before)
+        .values(state=QUEUED, due_at=when, lease_token="", started=0)
     )
 
 

@@ -27,6 +27,7 @@ queue = Table(
     Column("attempts", Integer, nullable=False),
     Column("lease_until", Micros, nullable=False),
     Column("lease_token", Text, nullable=False),
+    Column("started", Integer, nullable=False),  # 1: an attempt began under this lease
     Column("last_code", Integer, nullable=False),
     Column("last_reply", Text, nullable=False),
     Column("personal", LargeBinary, nullable=False),  # what only this recipient's copy has

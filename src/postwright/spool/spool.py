@@ -1,4 +1,4 @@
-"""Put, get and expire message bytes."""
+"""Put, get and forget message bytes."""
 
 import asyncio
 import os
@@ -40,9 +40,9 @@ class Spool:
         await asyncio.to_thread(self._write, name, data)
         return Blob(b"", name)
 
-    def attach(self, tx: Write, key: int, blob: Blob, expires_at: int) -> None:
-        """Name `blob` by `key` in the transaction, kept until `expires_at` (microseconds)."""
-        store.insert_body(tx, key, blob.file, blob.data, expires_at)
+    def attach(self, tx: Write, key: int, blob: Blob) -> None:
+        """Name `blob` by `key`, in the transaction."""
+        store.insert_body(tx, key, blob.file, blob.data)
 
     def load(self, tx: Read, key: int) -> Blob | None:
         """The body named `key`; its bytes may still have to be read with `bytes_of`."""
@@ -55,17 +55,16 @@ class Spool:
             return blob.data
         return await asyncio.to_thread((self._folder / blob.file).read_bytes)
 
-    def remove(self, tx: Write, keys: list[int]) -> None:
-        """Forget bodies now; their files go with the next sweep."""
+    def remove(self, tx: Write, keys: list[int]) -> list[str]:
+        """Forget bodies; the names of their files, to `unlink` after the transaction."""
+        files = store.files(tx, keys)
         store.remove(tx, keys)
+        return files
 
-    async def expire(self, db: Db, now: int) -> int:
-        """Delete one batch of bodies past their time; how many."""
-        rows = await db.read(store.expired, now, BATCH)
-        if rows:
-            await db.write(store.remove, [row.id for row in rows])
-            await asyncio.to_thread(self._unlink, [row.file for row in rows if row.file])
-        return len(rows)
+    async def unlink(self, files: list[str]) -> None:
+        """Delete files that nothing names any more."""
+        if files:
+            await asyncio.to_thread(self._unlink, files)
 
     async def sweep(self, db: Db) -> int:
         """Delete files that nothing names; how many."""

@@ -1,7 +1,6 @@
 """SQL of message bytes."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select
 
@@ -9,13 +8,13 @@ from postwright.kernel.db import Prepared, Read, Write
 
 from .tables import bodies
 
-_INSERT = Prepared(insert(bodies), ("id", "file", "data", "expires_at"))
+_INSERT = Prepared(insert(bodies), ("id", "file", "data"))
 _GET = Prepared(select(bodies.c.file, bodies.c.data).where(bodies.c.id == bindparam("key")), ("key",))
 
 
-def insert_body(tx: Write, key: int, file: str, data: bytes, expires_at: int) -> None:
+def insert_body(tx: Write, key: int, file: str, data: bytes) -> None:
     """Add one body."""
-    tx.do(_INSERT, (key, file, data, expires_at))
+    tx.do(_INSERT, (key, file, data))
 
 
 def get(tx: Read, key: int) -> tuple[str, bytes] | None:
@@ -24,14 +23,10 @@ def get(tx: Read, key: int) -> tuple[str, bytes] | None:
     return (rows[0][0], rows[0][1]) if rows else None
 
 
-def expired(tx: Read, now: int, limit: int) -> Sequence[Any]:
-    """Ids and files of bodies past their time."""
-    return tx.rows(
-        select(bodies.c.id, bodies.c.file)
-        .where(bodies.c.expires_at < now)
-        .order_by(bodies.c.expires_at)
-        .limit(limit)
-    )
+def files(tx: Read, keys: Sequence[int]) -> list[str]:
+    """The files of bodies that have one."""
+    rows = tx.rows(select(bodies.c.file).where(bodies.c.id.in_(keys), bodies.c.file != ""))
+    return [row.file for row in rows]
 
 
 def remove(tx: Write, keys: Sequence[int]) -> None:

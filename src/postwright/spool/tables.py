@@ -10,5 +10,4 @@ bodies = Table(
     Column("id", Micros, primary_key=True, autoincrement=False),
     Column("file", Text, nullable=False),  # "" when `data` holds the bytes
     Column("data", LargeBinary, nullable=False),
-    Column("expires_at", Micros, nullable=False, index=True),
 )

@@ -7,7 +7,8 @@ Because `fn` is not a coroutine, no network can happen inside a transaction.
 """
 
 from .core import Db, StoreUnavailable, open_db
+from .nodes import lease_node
 from .schema import Micros, metadata
 from .tx import Prepared, Read, Write
 
-__all__ = ["Db", "Micros", "Prepared", "Read", "StoreUnavailable", "Write", "metadata", "open_db"]
+__all__ = ["Db", "Micros", "Prepared", "Read", "StoreUnavailable", "Write", "lease_node", "metadata", "open_db"]

@@ -74,6 +74,10 @@ class Read:
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 
+    def ping(self) -> None:
+        """Ask the database for an answer."""
+        self._driver_cursor().execute("SELECT 1")
+
     def _driver_cursor(self) -> Any:
         if self._cursor is None:
             driver = self._connection.connection.driver_connection

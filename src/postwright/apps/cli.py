@@ -1,0 +1,73 @@
+"""The command `postwright`."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from postwright import __version__
+from postwright.kernel import logs
+from postwright.kernel.db.migrate import NewerSchema, migrate
+from postwright.kernel.secrets import SecretsError
+from postwright.kernel.settings import Settings, SettingsError, load
+
+from . import inbox, keys, supervisor, welcome
+from .start import start
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    args = _parser().parse_args(argv)
+    try:
+        flags = {name: getattr(args, name, None) for name in _SETTINGS}
+        settings = load(os.environ, {k: v for k, v in flags.items() if v}, args.config)
+        logs.set_up(settings.log_level)
+        status: int = args.run(settings, args)
+        return status
+    except (SettingsError, supervisor.StartFailed, NewerSchema, SecretsError) as wrong:
+        print(f"postwright: {wrong}", file=sys.stderr)
+        return 2
+
+
+_SETTINGS = tuple(field.name for field in msgspec.structs.fields(Settings))
+_SERVE_FLAGS = ("data", "database", "http", "submission", "mx", "delivery", "domain", "roles")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="postwright", description="Self-hosted e-mail platform.")
+    parser.add_argument("--version", action="version", version=f"postwright {__version__}")
+    parser.add_argument("--config", type=Path, help="settings file (default: postwright.toml here, if any)")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = commands.add_parser("serve", help="run the server (every role, or those of --roles)")
+    for name in _SERVE_FLAGS:
+        serve.add_argument(f"--{name}", metavar="VALUE", help=f"like POSTWRIGHT_{name.upper()}")
+    serve.set_defaults(run=_serve)
+    upgrade = commands.add_parser("migrate", help="bring the database schema up to date and stop")
+    upgrade.set_defaults(run=_migrate)
+    key = commands.add_parser("create-key", help="make a new admin API key and print it")
+    key.set_defaults(run=keys.create)
+    shown = commands.add_parser("inbox", help="list the newest captured messages")
+    shown.add_argument("--limit", type=int, default=20)
+    shown.set_defaults(run=inbox.show)
+    return parser
+
+
+def _serve(settings: Settings, args: argparse.Namespace) -> int:
+    # Children have their own lines; the supervisor's are few.
+    logging.getLogger("postwright.supervisor").setLevel(settings.log_level.upper())
+    return start(settings, welcome.show)
+
+
+def _migrate(settings: Settings, args: argparse.Namespace) -> int:
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    migrate(settings.database, settings.data_dir)
+    print("postwright: the schema is up to date")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

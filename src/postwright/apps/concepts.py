@@ -1,0 +1,10 @@
+"""The one list of concepts: what the processes serve, and (by being imported) every table."""
+
+from postwright.accounts.api import CONTROLLERS as ACCOUNTS
+from postwright.capture.api import CONTROLLERS as CAPTURE
+from postwright.domains.api import CONTROLLERS as DOMAINS
+from postwright.logs.api import CONTROLLERS as LOGS
+from postwright.messages.api import CONTROLLERS as MESSAGES
+from postwright.webhooks.api import CONTROLLERS as WEBHOOKS
+
+CONTROLLERS = (*ACCOUNTS, *DOMAINS, *MESSAGES, *LOGS, *WEBHOOKS, *CAPTURE)

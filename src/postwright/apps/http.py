@@ -1,0 +1,73 @@
+"""The `http` role: the API."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from litestar.types import ASGIApp
+
+from postwright.accounts import auth
+from postwright.kernel.http import make_app
+
+from . import health
+from .concepts import CONTROLLERS
+from .context import Context
+from .planned import planned_controllers
+from .smtp import acceptor
+
+BACKLOG = 1024
+KEEP_ALIVE_SECONDS = 75
+
+
+def build(context: Context) -> ASGIApp:
+    """The application of one process."""
+    served = (*CONTROLLERS, *health.CONTROLLERS)
+    dependencies = {
+        "db": context.db,
+        "clock": context.clock,
+        "vault": context.vault,
+        "spool": context.spool,
+        "settings": context.settings,
+        "acceptor": acceptor(context),
+    }
+    return make_app(
+        (*served, *planned_controllers(served)),
+        dependencies=dependencies,
+        guards=[auth.guard(context.db, context.clock)],
+        public_url=context.settings.public_url,
+    )
+
+
+async def run(
+    context: Context,
+    sockets: dict[str, list[socket.socket]],
+    stop: asyncio.Event,
+    ready: Callable[[], None],
+) -> None:
+    """Serve HTTP on the given sockets until `stop`; requests under way are finished."""
+    config = uvicorn.Config(
+        build(context),
+        loop="none",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        backlog=BACKLOG,
+        # X-Forwarded-* are read by the kit itself, for links only.
+        proxy_headers=False,
+    )
+    server = uvicorn.Server(config)
+    # The process's own signal handling stays: uvicorn would install another.
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    serving = asyncio.create_task(server._serve(sockets["http"]))
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.01)
+    if serving.done():
+        serving.result()
+    ready()
+    await stop.wait()
+    server.should_exit = True
+    await serving

@@ -1,0 +1,77 @@
+"""The `projector` role: everything that reads the event log, and the work that is due by the clock."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+
+from postwright import events, messages
+from postwright.kernel.clock import SECOND
+from postwright.kernel.db import StoreUnavailable
+from postwright.webhooks import WebhookProjection, WebhookSender
+
+from .context import Context
+
+log = logging.getLogger("postwright.projector")
+
+POLL_SECONDS = 0.1
+HOUSEKEEPING_SECONDS = 60.0
+PAUSE_SECONDS = 1.0
+
+
+async def run(
+    context: Context,
+    sockets: dict[str, list[socket.socket]],
+    stop: asyncio.Event,
+    ready: Callable[[], None],
+) -> None:
+    """Run every projection and timer until `stop`."""
+    sender = WebhookSender(
+        settings=context.settings, db=context.db, clock=context.clock, vault=context.vault
+    )
+    projections = [WebhookProjection()]
+    ready()
+    await asyncio.gather(
+        *(_project(context, projection, stop) for projection in projections),
+        _every(HOUSEKEEPING_SECONDS, lambda: _housekeeping(context), stop),
+        sender.run(stop),
+    )
+
+
+async def _project(context: Context, projection: events.Projection, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            if not await projection.catch_up(context.db):
+                await _pause(stop, POLL_SECONDS)
+        except StoreUnavailable:
+            await _pause(stop, PAUSE_SECONDS)
+        except Exception:
+            # One bad event must not silence the rest for good; the log says which reader stands still.
+            log.exception("projection failed; trying again", extra={"projection": projection.name})
+            await _pause(stop, PAUSE_SECONDS)
+
+
+async def _housekeeping(context: Context) -> None:
+    now = context.clock.now()
+    while await messages.expire(context.db, context.spool, now):
+        pass
+    before = now - context.settings.event_retention_days * 86400 * SECOND
+    while await context.db.write(events.expire, before):
+        pass
+    await context.spool.sweep(context.db)
+
+
+async def _every(seconds: float, job: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            await job()
+        except Exception:
+            log.exception("housekeeping failed; trying again")
+        await _pause(stop, seconds)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return

@@ -1,0 +1,60 @@
+"""Start an installation: schema, first account, then the processes."""
+
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from postwright import queue
+from postwright.delivery import ambiguous_seconds
+from postwright.kernel.db.migrate import migrate
+from postwright.kernel.settings import Settings
+
+from .context import Context, open_context
+from .first_run import Welcome, first_run
+from .supervisor import StartFailed, Supervisor
+
+Show = Callable[[Settings, Supervisor, Welcome | None], None]
+
+
+def start(settings: Settings, show: Show) -> int:
+    """Run until stopped; the exit status. Raises StartFailed."""
+    data = settings.data_dir
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as wrong:
+        raise StartFailed(f"cannot make the data folder {data}: {wrong.strerror}; set POSTWRIGHT_DATA") from wrong
+    alone = _only_one(data) if settings.database == "sqlite" else None
+    supervisor = Supervisor(settings)
+    supervisor.bind()
+    migrate(settings.database, data)
+    context = open_context(settings, "start")
+    try:
+        welcome = first_run(context)
+        if alone is not None:
+            _release(context)
+    finally:
+        context.db.close_now()
+    try:
+        supervisor.start()
+        show(settings, supervisor, welcome)
+        return supervisor.run()
+    except BaseException:
+        supervisor.stop()
+        raise
+
+
+def _only_one(data: Path) -> int:
+    """Hold the data folder: two servers on one embedded store would each take the other's leases for dead."""
+    lock = os.open(data / "serve.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as held:
+        raise StartFailed(f"another Postwright is running on {data}; stop it, or set POSTWRIGHT_DATA") from held
+    return lock
+
+
+def _release(context: Context) -> None:
+    """Nobody else is alive on this store, so what was leased when the last server died is free at once."""
+    pause = ambiguous_seconds(context.settings)
+    context.db.write_now(queue.release_all, context.clock.now(), pause)

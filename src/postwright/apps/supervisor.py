@@ -1,0 +1,173 @@
+"""Starts the roles as processes of one group, keeps them running, and stops them together.
+
+Listening sockets are bound here, before any process starts, so that a port in use is an error at once and several
+processes can share one.
+"""
+
+import ctypes
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from postwright.kernel.settings import Settings
+
+log = logging.getLogger("postwright.supervisor")
+
+ROLES = ("http", "smtp", "delivery", "projector")
+GRACE_SECONDS = 30.0  # to finish what is in flight after SIGTERM
+RESTART_SECONDS = 1.0
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+class StartFailed(RuntimeError):
+    """A port could not be bound, or a process did not come up; the text says what to do."""
+
+
+class Supervisor:
+    """The processes of one installation on this machine."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._sockets: dict[str, list[socket.socket]] = {}
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._stopping = False
+
+    def bind(self) -> None:
+        """Bind every listening socket. Raises StartFailed."""
+        roles = self.roles
+        if "http" in roles:
+            self._sockets["http"] = [self._listen(address, "http") for address in self._settings.listen("http")]
+        if "smtp" in roles:
+            addresses = self._settings.listen("submission")
+            self._sockets["submission"] = [self._listen(address, "submission") for address in addresses]
+            if self._settings.capture:
+                self._sockets["capture"] = [self._listen(("127.0.0.1", 0), "capture")]
+                self._announce_capture()
+
+    @property
+    def roles(self) -> list[str]:
+        """The roles to run here. Raises StartFailed for one that does not exist."""
+        roles = [role.strip() for role in self._settings.roles.split(",") if role.strip()]
+        for role in roles:
+            if role not in ROLES:
+                raise StartFailed(f"unknown role {role!r}: {', '.join(ROLES)} exist")
+        return roles
+
+    def address(self, name: str) -> tuple[str, int]:
+        """Where the first socket of `name` really listens."""
+        host, port = self._sockets[name][0].getsockname()[:2]
+        return host, port
+
+    def start(self) -> None:
+        """Start every process and wait until all are ready. Raises StartFailed."""
+        counts = {"http": self._settings.http_processes, "delivery": self._settings.delivery_processes}
+        for role in self.roles:
+            for number in range(1, counts.get(role, 1) + 1):
+                self._spawn(role, f"{role}-{number}")
+
+    def run(self) -> int:
+        """Restart what dies, until SIGTERM or SIGINT; then stop everything. The exit status."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        while not self._stopping:
+            for name, child in list(self._children.items()):
+                status = child.poll()
+                if status is not None and not self._stopping:
+                    log.error("process ended; starting it again", extra={"process": name, "status": status})
+                    time.sleep(RESTART_SECONDS)
+                    try:
+                        self._spawn(name.partition("-")[0], name)
+                    except StartFailed as failed:
+                        log.error("restart failed", extra={"process": name, "reason": str(failed)})
+            time.sleep(0.2)
+        return self.stop()
+
+    def stop(self) -> int:
+        """Stop everything: politely, then not."""
+        for child in self._children.values():
+            child.terminate()
+        deadline = time.monotonic() + GRACE_SECONDS
+        for name, child in self._children.items():
+            try:
+                child.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                log.error("process did not stop in time", extra={"process": name})
+                child.kill()
+                child.wait()
+        return 0
+
+    def _stop(self, *_: Any) -> None:
+        self._stopping = True
+
+    def _listen(self, address: tuple[str, int], what: str) -> socket.socket:
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(address)
+        except OSError as wrong:
+            sock.close()
+            raise StartFailed(
+                f"cannot listen on {address[0]}:{address[1]} ({wrong.strerror}): is another Postwright running? "
+                f"Set POSTWRIGHT_{what.upper()}=host:port to use another address"
+            ) from wrong
+        sock.listen(1024)
+        sock.setblocking(False)
+        return sock
+
+    def _announce_capture(self) -> None:
+        """Tell delivery where the inbox listens; a file, so that it also holds after a restart of either."""
+        path = self._settings.data_dir / "capture.port"
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(str(self.address("capture")[1]))
+        temporary.rename(path)
+
+    def _spawn(self, role: str, name: str) -> None:
+        names = {"http": ["http"], "smtp": ["submission", "capture"]}.get(role, [])
+        inherited = {key: [sock.fileno() for sock in self._sockets.get(key, [])] for key in names}
+        ready_read, ready_write = os.pipe()
+        task = {
+            "role": role,
+            "settings": msgspec.to_builtins(self._settings),
+            "sockets": inherited,
+            "ready": ready_write,
+        }
+        child = subprocess.Popen(  # noqa: S603  our own interpreter and module
+            [sys.executable, "-m", "postwright.apps.role"],
+            stdin=subprocess.PIPE,
+            pass_fds=[ready_write, *(fd for fds in inherited.values() for fd in fds)],
+            preexec_fn=_die_with_parent(os.getpid()),  # noqa: PLW1509  nothing here runs threads
+        )
+        os.close(ready_write)
+        assert child.stdin is not None
+        # Over a pipe: settings hold secrets, and command lines and environments can be read by others.
+        child.stdin.write(json.dumps(task).encode())
+        child.stdin.close()
+        self._children[name] = child
+        self._wait_ready(ready_read, name, child)
+
+    def _wait_ready(self, fd: int, name: str, child: subprocess.Popen[bytes]) -> None:
+        with os.fdopen(fd, "rb") as pipe:
+            if pipe.read(1) != b"1":  # the end of the pipe: the process died before it was ready
+                raise StartFailed(f"{name} did not start (status {child.wait()}); its log above says why")
+
+
+def _die_with_parent(parent: int) -> Callable[[], None]:
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+    def ask() -> None:
+        # A supervisor that is killed must not leave processes that hold the ports and the queue.
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return ask

@@ -1,0 +1,36 @@
+"""The SMTP door of the capture inbox."""
+
+from postwright.kernel.clock import Clock
+from postwright.kernel.db import Db
+from postwright.kernel.errors import Refused
+from postwright.mail.headers import decode
+from postwright.mail.mime import parse_head
+from postwright.mail.smtp import Envelope, Policy, Reply, Session
+
+from . import service
+
+
+class CapturePolicy(Policy):
+    """Takes every message and keeps it. Only listens on loopback, where only delivery knows its port."""
+
+    def __init__(self, db: Db, clock: Clock, hostname: str) -> None:
+        super().__init__(hostname=hostname)
+        self._db = db
+        self._clock = clock
+
+    async def message(self, session: Session, envelope: Envelope) -> Reply:
+        """Store the message; 250 once it is durable."""
+        head = {name.lower(): decode(value) for name, value in reversed(parse_head(envelope.data))}
+        try:
+            await self._db.write(
+                service.keep,
+                self._clock.now(),
+                envelope.sender,
+                list(envelope.recipients),
+                head,
+                envelope.data,
+            )
+        except Refused as refused:
+            code, enhanced = refused.smtp
+            return Reply(code, enhanced, refused.text)
+        return Reply(250, "2.0.0", "Captured")

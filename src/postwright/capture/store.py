@@ -1,0 +1,70 @@
+"""SQL of captured messages."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select
+
+from postwright.kernel.db import Prepared, Read, Write
+
+from .tables import captured
+
+_FIELDS = ("at", "sender", "recipient", "sender_domain", "from_", "to", "subject", "message_id", "size", "raw")
+_INSERT = Prepared(insert(captured), _FIELDS)
+_SUMMARY = [column for column in captured.columns if column.name != "raw"]
+
+# Where a page may be searched for: the name of the query parameter and its column.
+FILTERS: Mapping[str, Any] = {
+    "recipient": captured.c.recipient,
+    "message_id": captured.c.message_id,
+}
+
+
+def add(tx: Write, values: Sequence[Any]) -> None:
+    """Add one message, values in the order of the table after `id`."""
+    tx.do(_INSERT, values)
+
+
+def page(
+    tx: Read, domains: Sequence[str], before: int, limit: int, exact: Mapping[str, str], term: str
+) -> Sequence[Any]:
+    """The newest messages of `domains` below number `before` (0: the newest of all)."""
+    stmt = select(*_SUMMARY).where(captured.c.sender_domain.in_(domains))
+    if before:
+        stmt = stmt.where(captured.c.id < before)
+    for name, value in exact.items():
+        stmt = stmt.where(FILTERS[name] == value)
+    if term:
+        stmt = stmt.where(_contains(term))
+    return tx.rows(stmt.order_by(captured.c.id.desc()).limit(limit))
+
+
+def _contains(term: str) -> ColumnElement[bool]:
+    columns = (captured.c.recipient, captured.c.subject, captured.c.from_)
+    return or_(*(column.icontains(term, autoescape=True) for column in columns))
+
+
+def one(tx: Read, domains: Sequence[str], key: int) -> Any:
+    """One message with its bytes, or None."""
+    return tx.row(select(captured).where(captured.c.id == key, captured.c.sender_domain.in_(domains)))
+
+
+def count(tx: Read, domains: Sequence[str]) -> int:
+    """How many messages are held for `domains`."""
+    return int(
+        tx.scalar(
+            select(func.count()).select_from(captured).where(captured.c.sender_domain.in_(domains))
+        )
+    )
+
+
+def remove(tx: Write, domains: Sequence[str], key: int | None = None) -> int:
+    """Delete one message, or all; how many."""
+    stmt = delete(captured).where(captured.c.sender_domain.in_(domains))
+    return tx.run(stmt if key is None else stmt.where(captured.c.id == key))
+
+
+def trim(tx: Write, keep: int) -> int:
+    """Delete the oldest beyond the newest `keep`."""
+    newest = tx.scalar(select(func.max(captured.c.id))) or 0
+    return tx.run(delete(captured).where(captured.c.id <= newest - keep))

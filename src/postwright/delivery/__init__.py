@@ -1,0 +1,11 @@
+"""Getting messages to the recipients' servers.
+
+Claims due rows of the queue, builds and signs each copy, sends it over SMTP outside any transaction, and records
+what came of it: the queue row's next state and its event, in one transaction. Writes events `delivered` and
+`failed`. Invariant: nothing is sent under a lease that was not confirmed just before.
+"""
+
+from .outcome import ambiguous_seconds
+from .worker import Delivery
+
+__all__ = ["Delivery", "ambiguous_seconds"]

@@ -1,0 +1,179 @@
+"""What came of an attempt: the queue row's next state and its event, decided in one place."""
+
+from typing import Any
+
+import msgspec
+
+from postwright import events, queue
+from postwright.kernel.clock import SECOND
+from postwright.kernel.db import Write
+from postwright.kernel.settings import Settings
+from postwright.messages import Meta, Personal, facts
+
+from .classify import Verdict
+
+TOO_OLD = 602  # Mailgun's code for a recipient given up for its age (behaviour.md 5.2)
+TEST_MODE = 650
+
+
+class Attempt(msgspec.Struct, kw_only=True):
+    """One attempt, as it ended. Seconds where it says so."""
+
+    code: int
+    text: str
+    enhanced: str = ""
+    command: str = ""
+    description: str = ""
+    mx_host: str = ""
+    mx_ip: str = ""
+    seconds: float = 0.0
+    tls: bool | None = None
+    verified: bool | None = None
+    utf8: bool | None = None
+    sending_ip: str = ""
+    primary_dkim: str = ""
+    ambiguous: bool = False  # the reply to the final dot was lost
+    verdict: Verdict | None = None  # None: delivered
+
+    def status(self, number: int, accepted_at: int, now: int) -> dict[str, Any]:
+        """The `delivery-status` of the event, for attempt `number`."""
+        status: dict[str, Any] = {
+            "attempt-no": number,
+            "code": self.code,
+            "message": self.text,
+            "description": self.description or None,
+            "enhanced-code": self.enhanced,
+            "session-seconds": round(self.seconds, 3),
+        }
+        if number == 1:
+            status["first-delivery-attempt-seconds"] = round((now - accepted_at) / SECOND, 3)
+        if self.mx_host:
+            status["mx-host"] = self.mx_host
+        if self.mx_ip:
+            status["mx-host-ip"] = self.mx_ip
+        if self.tls is not None:
+            status |= {
+                "tls": self.tls,
+                "certificate-verified": bool(self.verified),
+                "utf8": bool(self.utf8),
+            }
+        if self.verdict is not None:
+            status["bounce-type"] = self.verdict.bounce_type
+        return status
+
+
+def ambiguous_seconds(settings: Settings) -> float:
+    """How long to wait where the receiver may already have the message.
+
+    15 minutes with Mailgun's schedule (delivery-engineering.md 1.3), and in proportion with another.
+    """
+    schedule = settings.schedule("retry")
+    return 1.5 * schedule[0] if schedule else 900.0
+
+
+class Recorder:
+    """Turns attempts into queue transitions and events."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._schedule = settings.schedule("retry")
+        self.ambiguous_seconds = ambiguous_seconds(settings)
+
+    def record(
+        self, tx: Write, now: int, item: queue.Item, meta: Meta, personal: Personal | None, attempt: Attempt
+    ) -> bool:
+        """Record `attempt`. False: the lease was lost, another worker has the recipient; nothing was changed."""
+        number = item.attempts + 1
+        status = attempt.status(number, item.accepted_at, now)
+        if attempt.verdict is None:
+            return self._end(tx, now, item, meta, personal, attempt, status, name="delivered")
+        if attempt.verdict.permanent:
+            reason = attempt.verdict.reason
+            return self._end(
+                tx, now, item, meta, personal, attempt, status, name="failed", severity="permanent", reason=reason
+            )
+        wait = self._wait(number, attempt)
+        due = now + int((wait or 0) * SECOND)
+        if wait is None or due >= item.give_up_at:
+            return self.give_up(tx, now, item, meta, personal, attempt)
+        status["retry-seconds"] = int(wait)
+        if not queue.defer(
+            tx, item, due_at=due, attempts=number, code=attempt.code, reply=attempt.text[:1000]
+        ):
+            return False
+        event = facts.outcome(
+            meta,
+            item.recipient,
+            personal,
+            status,
+            name="failed",
+            severity="temporary",
+            reason=attempt.verdict.reason,
+            primary_dkim=attempt.primary_dkim,
+            sending_ip=attempt.sending_ip,
+        )
+        events.append(tx, now, [event])
+        return True
+
+    def give_up(
+        self,
+        tx: Write,
+        now: int,
+        item: queue.Item,
+        meta: Meta,
+        personal: Personal | None,
+        attempt: Attempt | None = None,
+    ) -> bool:
+        """End a recipient for its age; `attempt` is the one that just failed, if any did."""
+        last_code = attempt.code if attempt else item.last_code
+        last_text = attempt.text if attempt else item.last_reply
+        number = item.attempts + (1 if attempt else 0)
+        status: dict[str, Any] = {
+            "attempt-no": max(number, 1),
+            "code": TOO_OLD,
+            "message": "Too old",
+            "description": None,
+            "enhanced-code": "",
+            "session-seconds": round(attempt.seconds, 3) if attempt else 0.0,
+            "last-code": last_code,
+            "last-message": last_text,
+        }
+        return self._end(
+            tx, now, item, meta, personal, attempt, status, name="failed", severity="permanent", reason="old"
+        )
+
+    def _end(
+        self,
+        tx: Write,
+        now: int,
+        item: queue.Item,
+        meta: Meta,
+        personal: Personal | None,
+        attempt: Attempt | None,
+        status: dict[str, Any],
+        *,
+        name: str,
+        severity: str = "",
+        reason: str = "",
+    ) -> bool:
+        if not queue.finish(tx, item):
+            return False
+        event = facts.outcome(
+            meta,
+            item.recipient,
+            personal,
+            status,
+            name=name,
+            severity=severity,
+            reason=reason,
+            primary_dkim=attempt.primary_dkim if attempt else "",
+            sending_ip=attempt.sending_ip if attempt else "",
+        )
+        events.append(tx, now, [event])
+        return True
+
+    def _wait(self, number: int, attempt: Attempt) -> float | None:
+        """Seconds until the next attempt after number `number`, or None when there is none."""
+        if number > len(self._schedule):
+            return None
+        wait = self._schedule[number - 1]
+        return max(wait, self.ambiguous_seconds) if attempt.ambiguous else wait

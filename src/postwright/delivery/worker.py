@@ -1,0 +1,142 @@
+"""The delivery process: claims due recipients and hands them to their sites."""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from pathlib import Path
+
+from postwright import messages, queue
+from postwright.kernel.clock import SECOND, Clock
+from postwright.kernel.db import Db, StoreUnavailable
+from postwright.kernel.secrets import Vault
+from postwright.kernel.settings import Settings
+from postwright.messages import Loaded
+from postwright.spool import Spool
+
+from .destinations import Destinations
+from .outcome import Recorder
+from .sender import Sender
+from .signing import Signers
+from .site import Site
+
+log = logging.getLogger("postwright.delivery")
+
+POLL_SECONDS = 0.05  # between looks at an empty queue; a look is one indexed read
+RECOVER_SECONDS = 30.0
+IN_FLIGHT = 400  # recipients claimed and not finished, at most
+CLAIM = 100  # recipients a claim
+# A site may hold this many claimed recipients; more go back to the queue for a moment, so that a slow
+# destination cannot fill the process (delivery-engineering.md 1.4: max_ready).
+SITE_READY = 200
+OVERFLOW_SECONDS = 2
+STORE_PAUSE_SECONDS = 1.0  # egress rests while the store refuses writes (delivery-engineering.md 1.3 g)
+
+
+class Delivery:
+    """Delivers until told to stop; then finishes what is in flight."""
+
+    def __init__(
+        self, *, settings: Settings, db: Db, clock: Clock, spool: Spool, vault: Vault, hostname: str, capture_port: Path
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._destinations = Destinations(settings, capture_port)
+        self._recorder = Recorder(settings)
+        self._sender = Sender(
+            db=db,
+            clock=clock,
+            vault=vault,
+            signers=Signers(db, vault),
+            recorder=self._recorder,
+            destinations=self._destinations,
+            hostname=hostname,
+            load=Loader(db, spool).load,
+        )
+        self._sites: dict[str, Site] = {}
+        self._in_flight = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Claim and deliver until `stop` is set, then finish what is being sent."""
+        recovering = asyncio.create_task(self._recover(stop))
+        try:
+            while not stop.is_set():
+                try:
+                    claimed = await self._claim()
+                except StoreUnavailable:
+                    log.error("the store refuses writes; delivery pauses")
+                    await asyncio.sleep(STORE_PAUSE_SECONDS)
+                    continue
+                if not claimed:
+                    await asyncio.sleep(POLL_SECONDS)
+        finally:
+            recovering.cancel()
+            left = await asyncio.gather(*(site.drain() for site in self._sites.values()))
+            await asyncio.gather(*(self._put_back(item, 0) for items in left for item in items))
+
+    async def _claim(self) -> int:
+        room = IN_FLIGHT - self._in_flight
+        if room < CLAIM // 2 or not await self._db.read(queue.any_due, self._clock.now()):
+            return 0
+        items = await self._db.write(queue.claim, self._clock.now(), min(room, CLAIM))
+        overflow = [item for item in items if not self._put(item)]
+        if overflow:
+            await asyncio.gather(*(self._put_back(item, OVERFLOW_SECONDS) for item in overflow))
+        return len(items)
+
+    def _put(self, item: queue.Item) -> bool:
+        name = self._destinations.site(item.site)
+        site = self._sites.get(name)
+        if site is None:
+            site = self._sites[name] = Site(name, self._sender, self._finished)
+        if len(site) >= SITE_READY:
+            return False
+        self._in_flight += 1
+        site.put(item)
+        return True
+
+    async def _put_back(self, item: queue.Item, seconds: int) -> None:
+        due = self._clock.now() + seconds * SECOND
+        await self._db.write(
+            queue.defer, item, due_at=due, attempts=item.attempts, code=item.last_code, reply=item.last_reply
+        )
+
+    def _finished(self, site: Site) -> None:
+        self._in_flight -= 1
+        if site.idle:
+            self._sites.pop(site.name, None)
+
+    async def _recover(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                back = await self._db.write(
+                    queue.recover, self._clock.now(), self._recorder.ambiguous_seconds
+                )
+                if back:
+                    log.warning("leases ran out; recipients are back in the queue", extra={"count": back})
+            except StoreUnavailable:
+                pass  # the claim loop reports it
+            await asyncio.sleep(RECOVER_SECONDS)
+
+
+class Loader:
+    """Loads messages, keeping those with many recipients for the next of them."""
+
+    KEEP = 32  # messages
+    KEEP_SIZE = 1024 * 1024  # bytes; a larger one is read again for each recipient
+
+    def __init__(self, db: Db, spool: Spool) -> None:
+        self._db = db
+        self._spool = spool
+        self._kept: OrderedDict[int, Loaded] = OrderedDict()
+
+    async def load(self, number: int) -> Loaded | None:
+        """Message `number`, or None when it is gone."""
+        found = self._kept.get(number)
+        if found is not None:
+            return found
+        loaded = await messages.load(self._db, self._spool, number)
+        if loaded is not None and loaded.meta.several and loaded.meta.size <= self.KEEP_SIZE:
+            self._kept[number] = loaded
+            while len(self._kept) > self.KEEP:
+                self._kept.popitem(last=False)
+        return loaded

@@ -1,0 +1,14 @@
+"""Messages: accepted here, stored here, built here.
+
+Tables: `messages` (descriptions; the bytes are in the spool). Writes the event `accepted`. All doors (HTTP form,
+HTTP MIME, SMTP) make a `Draft` and give it to `Acceptor.accept`, whose one transaction stores the message, its
+queue rows and its events. Copies for recipients are built when they are sent.
+"""
+
+from . import build, facts
+from .accept import Acceptor
+from .loading import Loaded, load
+from .records import Meta, Personal, decode_personal
+from .retention import expire
+
+__all__ = ["Acceptor", "Loaded", "Meta", "Personal", "build", "decode_personal", "expire", "facts", "load"]

@@ -1,0 +1,172 @@
+"""The one way in: every door ends here.
+
+One durable transaction holds the message, its bytes, a queue row and an `accepted` event for each recipient;
+when it returns, a power cut loses nothing of it.
+"""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from postwright import domains, events, queue
+from postwright.kernel import failpoints
+from postwright.kernel.clock import SECOND, Clock
+from postwright.kernel.db import Db, Write
+from postwright.kernel.ids import Sequence, hex_id
+from postwright.kernel.secrets import Vault
+from postwright.mail.headers import format_date
+from postwright.spool import Blob, Spool
+
+from . import facts, keys, store
+from .draft import Draft, Target
+from .errors import SendingRefused
+from .records import Meta, encode
+
+# How long a recipient is tried, from the time it is due (behaviour.md 5.1).
+LIFETIME = 8 * 3600
+# How long a stored message can be fetched when its domain says nothing else (behaviour.md 2.7).
+RETENTION = 72 * 3600
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Who submitted a message, and how."""
+
+    account_id: str
+    domain_id: str
+    domain: str
+    method: str  # "HTTP" | "smtp"
+    ip: str
+    base_url: str  # how storage URLs begin
+    api_key_id: str = ""
+    received_from: str = ""  # the `from` part of our Received header, for SMTP
+    retention: int = 0  # seconds the domain keeps messages; 0: the default
+
+
+class Acceptor:
+    """Takes drafts in. One for each process."""
+
+    def __init__(
+        self, *, db: Db, clock: Clock, spool: Spool, vault: Vault, sequence: Sequence, hostname: str, live: bool
+    ) -> None:
+        self._db = db
+        self.clock = clock
+        self._spool = spool
+        self._vault = vault
+        self._sequence = sequence
+        self._hostname = hostname
+        self._live = live
+
+    async def accept(self, draft: Draft, origin: Origin) -> str:
+        """Store `draft` durably and queue it; the Message-Id without brackets. Raises Refused, or StoreUnavailable."""
+        now = self.clock.now()
+        due = draft.options.deliver_at or now
+        key = self._sequence.next()
+        meta = self._meta(draft, origin, key, now, due)
+        lifetime = draft.options.deliver_within or LIFETIME
+        give_up = due + lifetime * SECOND
+        expires = max(now + (origin.retention or RETENTION) * SECOND, give_up + 3600 * SECOND)
+        blob = await self._spool.prepare(encode(draft.content))
+        items = [
+            queue.NewItem(
+                self._sequence.next(),
+                key,
+                target.address.spec,
+                target.address.domain,
+                encode(target.personal) if target.personal else b"",
+            )
+            for target in draft.targets
+        ]
+        failpoints.hit("accept.before")
+        await self._db.write(self._store, meta, blob, items, draft.targets, due, give_up, expires)
+        failpoints.hit("accept.committed")
+        return draft.message_id
+
+    def _store(
+        self,
+        tx: Write,
+        meta: Meta,
+        blob: Blob,
+        items: list[queue.NewItem],
+        targets: list[Target],
+        due: int,
+        give_up: int,
+        expires: int,
+    ) -> None:
+        self._may_send(tx, meta, targets)
+        stored = msgspec.structs.replace(meta, recipients=[])
+        store.insert_message(tx, meta.id, meta.account_id, meta.domain_id, encode(stored), expires)
+        self._spool.attach(tx, meta.id, blob)
+        queue.add(
+            tx,
+            items,
+            account_id=meta.account_id,
+            domain_id=meta.domain_id,
+            accepted_at=meta.accepted_at,
+            due_at=due,
+            give_up_at=give_up,
+        )
+        events.append(tx, self.clock.now(), facts.accepted(meta, targets))
+
+    def _may_send(self, tx: Write, meta: Meta, targets: list[Target]) -> None:
+        """The domain's own state, read in the transaction: what is true now decides, not what was cached."""
+        domain = domains.sendable(tx, meta.domain_id)
+        if domain is None:
+            raise domains.DomainNotFound(f"Domain not found: {meta.domain}")
+        state, is_disabled, kind = domain
+        if state == "disabled" or is_disabled:
+            raise SendingRefused(f"Domain {meta.domain} is not allowed to send: The domain is disabled.")
+        if kind == "sandbox" and self._live:
+            raise SendingRefused(
+                f"Domain {meta.domain} is not allowed to send: Sandbox subdomains are for test purposes only. "
+                "Please add your own domain or add the address to authorized recipients in Account Settings."
+            )
+        if state != "active":
+            raise SendingRefused(
+                f"Domain {meta.domain} is not allowed to send: The domain is unverified and requires DNS "
+                "configuration. Log in to your control panel to view required DNS records."
+            )
+
+    def _meta(self, draft: Draft, origin: Origin, key: int, now: int, due: int) -> Meta:
+        options = draft.options
+        storage_key = keys.make(self._vault, key)
+        via = "HTTP" if origin.method == "HTTP" else "SMTP"
+        trace = f"{origin.received_from} " if origin.received_from else ""
+        return Meta(
+            id=key,
+            account_id=origin.account_id,
+            domain_id=origin.domain_id,
+            domain=origin.domain,
+            message_id=draft.message_id,
+            from_=draft.from_,
+            to=draft.to,
+            subject=draft.subject,
+            size=draft.size,
+            recipients=[target.address.spec for target in draft.targets],
+            several=len(draft.targets) > 1,
+            method=origin.method,
+            accepted_at=now,
+            received=f"{trace}by {self._hostname} with {via} id {hex_id()}; {format_date(now // SECOND)}",
+            storage_url=f"{origin.base_url}/v3/domains/{origin.domain}/messages/{storage_key}",
+            storage_key=storage_key,
+            attachments=draft.attachments,
+            tags=options.tags,
+            variables=options.variables,
+            api_key_id=origin.api_key_id,
+            ip=origin.ip,
+            scheduled_for=due // SECOND,
+            batch_id=hex_id() if options.recipient_variables is not None else "",
+            test_mode=options.test_mode,
+            amp=draft.amp,
+            dkim=options.dkim,
+            secondary_dkim=options.secondary_dkim,
+            secondary_dkim_public=options.secondary_dkim_public,
+            require_tls=options.require_tls,
+            skip_verification=options.skip_verification,
+            sending_ip=options.sending_ip,
+            suppress_headers=options.suppress_headers,
+        )
+
+
+def new_message_id(now: int, domain: str) -> str:
+    """A Message-Id of the current form (behaviour.md 2.2): UTC time and 16 hex digits."""
+    return f"{datetime.fromtimestamp(now / SECOND, UTC):%Y%m%d%H%M%S}.{hex_id()[8:]}@{domain}"

@@ -1,0 +1,7 @@
+"""The HTTP door of messages: sending, stored messages, queues."""
+
+from .queues import Envelopes, Queue
+from .sending import Sending
+from .stored import Stored
+
+CONTROLLERS = (Sending, Stored, Queue, Envelopes)

@@ -1,0 +1,123 @@
+"""Send a message, given in fields or complete."""
+
+from litestar import Request
+
+from postwright.accounts import Area
+from postwright.domains import Domain, DomainNotFound, DomainScope, domain_scope
+from postwright.kernel.http import Controller, Upload, post
+from postwright.kernel.settings import Settings
+from postwright.mail.headers import decode
+from postwright.mail.mime import parse_head
+
+from ..accept import Acceptor, Origin, new_message_id
+from ..draft import Form, from_form, from_mime
+from ..draft import envelope as envelope_of
+from ..errors import BadParameter, OptionsTooLarge, SendingRefused, TooManyRecipients
+from ..headers import options_of
+from ..options import parse
+from ..records import Part
+from ..schemas import SendForm, SendMime, Sent, option_fields
+
+_ERRORS = (BadParameter, OptionsTooLarge, TooManyRecipients, SendingRefused, DomainNotFound)
+
+
+class Sending(Controller):
+    """Messages go out."""
+
+    dependencies = {"tenant": domain_scope("Domain not found: {name}")}
+
+    @post(
+        "/v3/{domain:str}/messages",
+        id="messages.send",
+        access=Area.SENDING,
+        errors=_ERRORS,
+        form_only=True,
+    )
+    async def send(
+        self,
+        request: Request,
+        tenant: DomainScope,
+        fields: SendForm,
+        acceptor: Acceptor,
+        settings: Settings,
+        base_url: str,
+    ) -> Sent:
+        """Send a message made of the given fields."""
+        now = acceptor.clock.now()
+        options = parse(option_fields(fields), now, own_ips(settings))
+        if not fields.from_.strip():
+            raise BadParameter("from parameter is missing")
+        form = Form(
+            from_=fields.from_,
+            to=fields.to,
+            cc=fields.cc,
+            bcc=fields.bcc,
+            subject=fields.subject,
+            text=fields.text or None,
+            html=fields.html or None,
+            amp=fields.amp_html or None,
+            attachments=_parts(fields.attachment),
+            inlines=_parts(fields.inline),
+        )
+        draft = from_form(form, options, tenant.name, new_message_id(now, tenant.name), now)
+        message_id = await acceptor.accept(draft, origin(request, tenant, base_url))
+        return Sent(f"<{message_id}>")
+
+    @post(
+        "/v3/{domain:str}/messages.mime",
+        id="messages.send_mime",
+        access=Area.SENDING,
+        errors=_ERRORS,
+        form_only=True,
+    )
+    async def send_mime(
+        self,
+        request: Request,
+        tenant: DomainScope,
+        fields: SendMime,
+        acceptor: Acceptor,
+        settings: Settings,
+        base_url: str,
+    ) -> Sent:
+        """Send a complete MIME message to the recipients in `to`."""
+        now = acceptor.clock.now()
+        raw = _mime_bytes(fields.message)
+        # Control headers inside the message count like the fields of the same meaning, which win.
+        given = options_of([(name, decode(value)) for name, value in parse_head(raw)])
+        options = parse(given | option_fields(fields), now, own_ips(settings))
+        draft = from_mime(
+            raw, envelope_of(fields.to), options, tenant.name, new_message_id(now, tenant.name), now
+        )
+        message_id = await acceptor.accept(draft, origin(request, tenant, base_url))
+        return Sent(f"<{message_id}>")
+
+
+def origin(request: Request, tenant: DomainScope, base_url: str) -> Origin:
+    """Who sends this request."""
+    domain: Domain = tenant.domain
+    return Origin(
+        account_id=tenant.account_id,
+        domain_id=tenant.domain_id,
+        domain=tenant.name,
+        method="HTTP",
+        ip=request.client.host if request.client else "",
+        base_url=base_url,
+        api_key_id=tenant.principal.key_id,
+        retention=domain.message_ttl or 0,
+    )
+
+
+def own_ips(settings: Settings) -> frozenset[str]:
+    """The addresses this installation may send from."""
+    return frozenset(address for address, _ in settings.sources())
+
+
+def _parts(uploads: list[Upload]) -> list[Part]:
+    return [Part(upload.filename, upload.content_type, upload.data) for upload in uploads]
+
+
+def _mime_bytes(message: Upload | str | None) -> bytes:
+    raw = message.data if isinstance(message, Upload) else (message or "").encode()
+    if not raw.strip():
+        raise BadParameter("message parameter is missing")
+    return raw

@@ -1,0 +1,140 @@
+"""The bytes that go to one recipient: its copy, our trace headers, the signatures.
+
+Equal input gives equal bytes (a retry after a lost reply must be byte-identical, delivery-engineering.md 1.3):
+nothing here looks at the clock or draws a random number.
+"""
+
+import base64
+import email
+import email.policy
+from email.message import Message
+
+import msgspec
+
+from postwright.mail.addresses import parse_list
+from postwright.mail.dkim import Signer
+from postwright.mail.headers import encode_value
+from postwright.mail.mime import normalise_newlines
+
+from .draft import render
+from .records import Content, FormContent, Meta, MimeContent, Personal
+from .variables import Person
+
+_SMTP = email.policy.compat32.clone(linesep="\r\n", max_line_length=None)
+
+
+class Built(msgspec.Struct, frozen=True):
+    """A message ready to be sent."""
+
+    data: bytes
+    smtputf8: bool
+    primary_dkim: str = ""  # `<selector>._domainkey.<domain>` of the first signature
+
+
+class Common(msgspec.Struct, frozen=True):
+    """The part of a message that is the same for all its recipients, signed once."""
+
+    signatures: bytes
+    raw: bytes
+    primary_dkim: str
+
+
+def common(meta: Meta, content: Content, personal: Personal | None, signers: list[Signer]) -> Common:
+    """The copy for one recipient (or, without `personal`, for all), with its signatures."""
+    raw = _copy(meta, content, personal)
+    if not meta.dkim or not signers:
+        return Common(b"", raw, "")
+    stamp = meta.accepted_at // 1_000_000
+    signatures = b"".join(signer.sign(raw, stamp) for signer in reversed(signers))
+    first = signers[0]
+    return Common(signatures, raw, f"{first.selector}._domainkey.{first.domain}")
+
+
+def finish(meta: Meta, part: Common, recipient: str, domain_token: str) -> Built:
+    """`part` with the trace headers of one recipient. They are not signed, so signatures are shared."""
+    trace = _trace(meta, recipient, domain_token)
+    head_end = part.raw.find(b"\r\n\r\n")
+    utf8 = not recipient.isascii() or not part.raw[: head_end if head_end >= 0 else None].isascii()
+    return Built(part.signatures + trace + part.raw, utf8, part.primary_dkim)
+
+
+def _copy(meta: Meta, content: Content, personal: Personal | None) -> bytes:
+    if isinstance(content, MimeContent):
+        if not content.personal or personal is None:
+            return content.raw
+        return _personal_mime(content.raw, personal)
+    return render(content if personal is None else _personal_form(content, personal), meta.message_id)
+
+
+def _personal_form(content: FormContent, personal: Personal) -> FormContent:
+    person = Person(personal)
+    own = person.own("h:")
+    hidden = {name.lower() for name in own}
+    headers = [
+        (name, personal.to if name == "To" else person.fill_header(value))
+        for name, value in content.headers
+        if name.lower() not in hidden
+    ]
+    headers.extend((name, person.fill_header(value)) for name, value in own.items() if _allowed(name))
+    return msgspec.structs.replace(
+        content,
+        headers=headers,
+        text=None if content.text is None else person.fill(content.text),
+        html=None if content.html is None else person.fill(content.html),
+        amp=None if content.amp is None else person.fill(content.amp),
+    )
+
+
+def _allowed(name: str) -> bool:
+    return name.isascii() and name.replace("-", "").isalnum()
+
+
+def _personal_mime(raw: bytes, personal: Personal) -> bytes:
+    """Put recipient variables into the headers and text parts of a complete message."""
+    person = Person(personal)
+    message = email.message_from_bytes(raw, policy=_SMTP)
+    for name, value in message.items():
+        text = str(value)
+        if name.lower() == "to" and "%recipient" in text:
+            message.replace_header(name, ", ".join(a.header() for a in parse_list(personal.to)))
+        elif "%recipient" in text:
+            message.replace_header(name, encode_value(person.fill_header(text)))
+    for part in message.walk():
+        if part.get_content_maintype() == "text" and part.get_filename() is None:
+            _personal_part(part, person)
+    return normalise_newlines(message.as_bytes(policy=_SMTP))
+
+
+def _personal_part(part: Message, person: Person) -> None:
+    payload = part.get_payload(decode=True)
+    charset = part.get_content_charset("utf-8")
+    if not isinstance(payload, bytes):
+        return
+    try:
+        text = payload.decode(charset)
+    except (LookupError, UnicodeDecodeError):
+        return  # not text that we could put anything into
+    filled = person.fill(text)
+    if filled != text:
+        del part["Content-Transfer-Encoding"]
+        part.set_payload(filled, "us-ascii" if filled.isascii() else "utf-8")
+
+
+def _trace(meta: Meta, recipient: str, domain_token: str) -> bytes:
+    """Our headers above the message, in the order of behaviour.md 4.1."""
+    hidden = meta.suppress_headers
+    lines = []
+    if "all" not in hidden and "x-mailgun-sid" not in hidden:
+        sid = msgspec.json.encode([domain_token[:5], recipient, domain_token])
+        lines.append(f"X-Mailgun-Sid: {_folded(base64.b64encode(sid).decode())}")
+    lines.append(f"Received: {meta.received}")
+    if meta.sending_ip and "all" not in hidden and "x-mailgun-sending-ip" not in hidden:
+        lines.append(f"X-Mailgun-Sending-Ip: {meta.sending_ip}")
+    if meta.batch_id and "all" not in hidden and "x-mailgun-batch-id" not in hidden:
+        lines.append(f"X-Mailgun-Batch-Id: {meta.batch_id}")
+    return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+def _folded(text: str) -> str:
+    """Base64 in lines of at most 72 characters, continued as RFC 5322 section 2.2.3 folds."""
+    return "\r\n ".join(text[i : i + 72] for i in range(0, len(text), 72))

@@ -1,0 +1,295 @@
+"""Drafts: what every door makes of what it was given, before `accept`.
+
+A draft is complete and checked: whatever can be refused for its form is refused while making it, so that
+acceptance itself only stores.
+"""
+
+import msgspec
+
+from postwright.mail.addresses import Address, AddressError, parse_list
+from postwright.mail.headers import decode, format_date
+from postwright.mail.mime import Attachment, compose, insert_headers, normalise_newlines, parse_head, remove_headers
+
+from .errors import BadParameter, MessageTooLarge, NoRecipients, TooManyRecipients
+from .options import Options
+from .records import Attached, Content, FormContent, MimeContent, Part, Personal
+
+MAX_RECIPIENTS = 1000  # behaviour.md 2.1
+MAX_SIZE = 25 * 1024 * 1024  # bytes of the message as built
+
+
+class Target(msgspec.Struct, frozen=True):
+    """One envelope recipient and what only its copy has."""
+
+    address: Address
+    personal: Personal | None = None
+
+
+class Draft(msgspec.Struct, kw_only=True):
+    """A message ready to be accepted."""
+
+    message_id: str  # without angle brackets
+    from_: str
+    to: str
+    subject: str
+    content: Content
+    size: int
+    targets: list[Target]
+    options: Options
+    attachments: list[Attached] = []
+    amp: bool = False
+
+
+class Form(msgspec.Struct, kw_only=True):
+    """The parts of a message as the form door receives them."""
+
+    from_: str
+    to: list[str]
+    cc: list[str] = []
+    bcc: list[str] = []
+    subject: str = ""
+    text: str | None = None
+    html: str | None = None
+    amp: str | None = None
+    attachments: list[Part] = []
+    inlines: list[Part] = []
+
+
+# Headers that only we may set, because what they say is ours to say.
+_OURS = frozenset(("from", "to", "cc", "bcc", "subject", "received", "dkim-signature", "return-path"))
+
+
+def from_form(form: Form, options: Options, domain: str, new_id: str, now: int) -> Draft:
+    """A draft of a form. `new_id` is the Message-Id unless the sender chose one. Raises errors.py's refusals."""
+    sender = _addresses("from", [form.from_])
+    if not sender:
+        raise BadParameter("from parameter is missing")
+    to, cc, bcc = (_addresses(n, v) for n, v in (("to", form.to), ("cc", form.cc), ("bcc", form.bcc)))
+    if not to:
+        raise NoRecipients
+    if form.text is None and form.html is None and form.amp is None:
+        raise BadParameter(
+            "Need at least one of 'text', 'html', 'amp-html' or 'template' parameters specified"
+        )
+    targets = _targets(to, cc, bcc, options)
+    own = {name.lower() for name, _ in options.headers}
+    headers = [("Date", format_date(now // 1_000_000))] if "date" not in own else []
+    if "sender" not in own:
+        headers.append(("Sender", _sender(sender[0], domain)))
+    headers.append(("Subject", form.subject))
+    headers.append(("From", ", ".join(address.header() for address in sender)))
+    shown_to = ", ".join(address.header() for address in to)
+    headers.append(("To", shown_to))
+    if cc:
+        headers.append(("Cc", ", ".join(address.header() for address in cc)))
+    message_id, chosen = _message_id(options.headers, new_id)
+    headers.extend(
+        (name, value) for name, value in chosen if name.lower() not in _OURS and name.lower() != "mime-version"
+    )
+    headers.extend(_marks(options))
+    headers.append(("Message-Id", f"<{message_id}>"))
+    content = FormContent(
+        headers=headers,
+        text=form.text,
+        html=form.html,
+        amp=form.amp,
+        attachments=form.attachments,
+        inlines=form.inlines,
+    )
+    raw = render(content, message_id)
+    if len(raw) > MAX_SIZE:
+        raise MessageTooLarge
+    return Draft(
+        message_id=message_id,
+        from_=headers_value(headers, "from"),
+        to=shown_to,
+        subject=form.subject,
+        # One copy for all is built once, here; personal copies are built one by one when they are sent.
+        content=MimeContent(raw=raw) if options.recipient_variables is None else content,
+        size=len(raw),
+        targets=targets,
+        options=options,
+        attachments=[
+            Attached(part.filename, part.content_type, len(part.data))
+            for part in (*form.attachments, *form.inlines)
+        ],
+        amp=form.amp is not None,
+    )
+
+
+def render(content: FormContent, seed: str) -> bytes:
+    """The complete message of `content`; equal input gives equal bytes."""
+    return compose(
+        content.headers,
+        text=content.text,
+        html=content.html,
+        amp=content.amp,
+        attachments=[Attachment(p.filename, p.content_type, p.data) for p in content.attachments],
+        inlines=[Attachment(p.filename, p.content_type, p.data) for p in content.inlines],
+        boundary_seed=seed,
+    )
+
+
+def from_mime(
+    raw: bytes, recipients: list[Address], options: Options, domain: str, new_id: str, now: int
+) -> Draft:
+    """A draft of a complete message; `recipients` is the envelope. Raises errors.py's refusals."""
+    if len(raw) > MAX_SIZE:
+        raise MessageTooLarge
+    raw = normalise_newlines(raw)
+    head = parse_head(raw)
+    present = {name.lower(): decode(value) for name, value in reversed(head)}
+    if not present.get("from", "").strip():
+        raise BadParameter("from parameter is missing")
+    sender = _addresses("from", [present["from"]])
+    if not recipients:
+        raise NoRecipients
+    message_id, chosen = _message_id(
+        [("Message-Id", present["message-id"])] if present.get("message-id") else [], new_id
+    )
+    _, chosen = _message_id(options.headers, message_id)
+    added = [(name, value) for name, value in chosen if name.lower() not in _OURS]
+    drop = {"bcc", "return-path", "message-id", "x-mailgun-tag", "x-mailgun-variables"}
+    drop |= {name.lower() for name, _ in added}
+    if "date" not in present:
+        added.append(("Date", format_date(now // 1_000_000)))
+    if "sender" not in present:
+        added.append(("Sender", _sender(sender[0], domain)))
+    if "mime-version" not in present and "content-type" in present:
+        added.append(("Mime-Version", "1.0"))
+    added.extend(_marks(options))
+    added.append(("Message-Id", f"<{message_id}>"))
+    raw = insert_headers(remove_headers(raw, drop | _CONTROL), added)
+    personal = options.recipient_variables is not None
+    return Draft(
+        message_id=message_id,
+        from_=present["from"],
+        to=present.get("to", ""),
+        subject=present.get("subject", ""),
+        content=MimeContent(raw=raw, personal=personal and (b"%recipient" in raw or _may_hide(raw))),
+        size=len(raw),
+        targets=_targets(recipients, [], [], options),
+        options=options,
+    )
+
+
+# Orders to us, not part of the message (behaviour.md 3.2).
+_CONTROL = frozenset(
+    f"x-mailgun-{name}"
+    for name in (
+        "recipient-variables",
+        "template-name",
+        "template-version",
+        "template-variables",
+        "deliver-by",
+        "deliver-within",
+        "delivery-time-optimize-period",
+        "time-zone-localize",
+        "archive-to",
+        "drop-message",
+        "dkim",
+        "secondary-dkim",
+        "secondary-dkim-public",
+        "require-tls",
+        "skip-verification",
+        "sending-ip",
+        "sending-ip-pool",
+        "suppress-headers",
+    )
+)
+
+
+def _may_hide(raw: bytes) -> bool:
+    """Whether an encoded part could hold a token that a look at the bytes does not show."""
+    lowered = raw.lower()
+    return b"base64" in lowered or b"quoted-printable" in lowered
+
+
+def headers_value(headers: list[tuple[str, str]], name: str) -> str:
+    """The last header called `name` (lower case), or "" when there is none."""
+    return next((value for key, value in reversed(headers) if key.lower() == name), "")
+
+
+def envelope(to: list[str]) -> list[Address]:
+    """The envelope recipients named in `to`. Raises errors.py's refusals."""
+    recipients = _distinct(_addresses("to", to))
+    if not recipients:
+        raise NoRecipients
+    return recipients
+
+
+def _addresses(field: str, values: list[str]) -> list[Address]:
+    found: list[Address] = []
+    for value in values:
+        if not value.strip():
+            continue
+        try:
+            found.extend(parse_list(value))
+        except AddressError as wrong:
+            raise BadParameter(
+                f"{field} parameter is not a valid address. please check documentation", reason=str(wrong)
+            ) from wrong
+        if len(found) > MAX_RECIPIENTS:
+            raise TooManyRecipients
+    return found
+
+
+def _targets(
+    to: list[Address], cc: list[Address], bcc: list[Address], options: Options
+) -> list[Target]:
+    if len(to) + len(cc) + len(bcc) > MAX_RECIPIENTS:
+        raise TooManyRecipients
+    variables = options.recipient_variables
+    if variables is None:
+        return [Target(address) for address in _distinct([*to, *cc, *bcc])]
+    targets = []
+    copied = _distinct([*cc, *bcc])
+    for address in _distinct(to):
+        personal = Personal(to=address.header(), variables=variables.get(address.spec.lower(), {}))
+        targets.append(Target(address, personal))
+        # Each cc and bcc address gets a copy of every recipient's message (behaviour.md 2.3).
+        targets.extend(Target(other, personal) for other in copied)
+        if len(targets) > MAX_RECIPIENTS:
+            raise TooManyRecipients
+    return targets
+
+
+def _distinct(addresses: list[Address]) -> list[Address]:
+    seen: dict[str, Address] = {}
+    for address in addresses:
+        seen.setdefault(address.spec.lower(), address)
+    return list(seen.values())
+
+
+def _sender(author: Address, domain: str) -> str:
+    """The Sender header: the author, or who sends on its behalf (behaviour.md 4.1)."""
+    if author.domain == domain:
+        return author.spec
+    return f"{author.local}={author.domain}@{domain}" if author.local.isascii() else f"postmaster@{domain}"
+
+
+def _message_id(headers: list[tuple[str, str]], new_id: str) -> tuple[str, list[tuple[str, str]]]:
+    """The sender's own Message-Id when it has one that can stand in a header, and the other headers."""
+    chosen = new_id
+    rest = []
+    for name, value in headers:
+        if name.lower() != "message-id":
+            rest.append((name, value))
+            continue
+        text = value.strip().strip("<>")
+        if text:
+            if not text.isascii() or not text.isprintable() or " " in text or "<" in text or len(text) > 900:
+                raise BadParameter("Invalid header 'Message-Id': <local@domain> expected")
+            chosen = text
+    return chosen, rest
+
+
+def _marks(options: Options) -> list[tuple[str, str]]:
+    """The X-Mailgun headers that stay in the delivered mail (behaviour.md 4.1), less the suppressed."""
+    marks: list[tuple[str, str]] = [("X-Mailgun-Tag", tag) for tag in options.tags]
+    if options.variables:
+        marks.append(("X-Mailgun-Variables", msgspec.json.encode(options.variables).decode()))
+    hidden = options.suppress_headers
+    return [] if "all" in hidden else [mark for mark in marks if mark[0].lower() not in hidden]
+
+

@@ -1,0 +1,158 @@
+"""What events say about a message (behaviour.md 6.2, 6.3): the block that accepted, delivered and failed share."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from postwright.events import Event
+
+from .draft import Target
+from .records import Meta, Personal
+from .variables import Person
+
+# A larger value is cut from events, which then say so (behaviour.md 2.1).
+VARIABLES_LIMIT = 4096
+_TOO_LARGE = "Could not load user-variables. They were either truncated or invalid JSON"
+
+_PROVIDERS = {
+    "gmail.com": "Gmail",
+    "googlemail.com": "Gmail",
+    "outlook.com": "Outlook",
+    "hotmail.com": "Outlook",
+    "live.com": "Outlook",
+    "msn.com": "Outlook",
+    "yahoo.com": "Yahoo",
+    "ymail.com": "Yahoo",
+    "aol.com": "Yahoo",
+    "icloud.com": "Apple",
+    "me.com": "Apple",
+    "mac.com": "Apple",
+    "free.fr": "Free FR",
+}
+
+
+def provider(domain: str) -> str:
+    """Who runs the mailboxes of `domain`, as far as its name tells."""
+    return _PROVIDERS.get(domain, "Other")
+
+
+def shared(meta: Meta, recipient: str, personal: Personal | None) -> dict[str, Any]:
+    """The members common to all events of one recipient's copy."""
+    tags, variables, to, subject = meta.tags, meta.variables, meta.to, meta.subject
+    if personal is not None:
+        person = Person(personal)
+        tags = [person.fill(tag) for tag in tags]
+        variables = {name: person.fill(value) for name, value in variables.items()} | person.own("v:")
+        to, subject = personal.to, person.fill_header(subject)
+    domain = recipient.rpartition("@")[2]
+    data: dict[str, Any] = {
+        "account": {"id": meta.account_id},
+        "domain": {"name": meta.domain},
+        "recipient": recipient,
+        "recipient-domain": domain,
+        "recipient-provider": provider(domain),
+        "tags": tags,
+        "campaigns": [],
+        "user-variables": user_variables(variables),
+        "storage": {
+            "url": meta.storage_url,
+            "key": meta.storage_key,
+            "region": "local",
+            "env": "production",
+        },
+        "message": {
+            "headers": {"to": to, "from": meta.from_, "subject": subject, "message-id": meta.message_id},
+            "attachments": meta.attachments,
+            "size": meta.size,
+        },
+        "flags": {
+            "is-authenticated": meta.authenticated,
+            "is-routed": False,
+            "is-big": False,
+            "is-system-test": False,
+            "is-test-mode": meta.test_mode,
+            "is-amp": meta.amp,
+        },
+        "envelope": {"sender": bare(meta.from_), "transport": "smtp", "targets": recipient},
+    }
+    if meta.batch_id:
+        data["batch"] = {"id": meta.batch_id}
+    return data
+
+
+def user_variables(variables: dict[str, str]) -> dict[str, str] | str:
+    """The `user-variables` member; a text instead when one is too long to tell."""
+    if any(len(value) > VARIABLES_LIMIT for value in variables.values()):
+        return _TOO_LARGE
+    return variables
+
+
+def bare(header: str) -> str:
+    """The address in a From header text."""
+    return header.rpartition("<")[2].rstrip("> ") if "<" in header else header
+
+
+def accepted(meta: Meta, targets: list[Target]) -> Iterator[Event]:
+    """One `accepted` event a recipient, and one for the call itself when it is a batch (behaviour.md 2.3)."""
+    if meta.batch_id:
+        whole = shared(meta, "", None)
+        for name in ("recipient", "recipient-domain", "recipient-provider", "envelope"):
+            del whole[name]
+        yield _accepted(meta, "", _submission(whole, meta, meta.recipients))
+    for target in targets:
+        recipient = target.address.spec
+        data = shared(meta, recipient, target.personal)
+        yield _accepted(meta, recipient, _submission(data, meta, [recipient]))
+
+
+def _submission(data: dict[str, Any], meta: Meta, recipients: list[str]) -> dict[str, Any]:
+    data["method"] = meta.method
+    if meta.api_key_id:
+        data["api-key-id"] = meta.api_key_id
+    if meta.ip:
+        data["originating-ip"] = meta.ip
+    data["message"]["recipients"] = recipients
+    data["message"]["scheduled-for"] = meta.scheduled_for
+    return data
+
+
+def _accepted(meta: Meta, recipient: str, data: dict[str, Any]) -> Event:
+    return Event(
+        name="accepted",
+        account_id=meta.account_id,
+        domain_id=meta.domain_id,
+        recipient=recipient,
+        message_id=meta.message_id,
+        data=data,
+    )
+
+
+def outcome(
+    meta: Meta,
+    recipient: str,
+    personal: Personal | None,
+    status: dict[str, Any],
+    *,
+    name: str,
+    severity: str = "",
+    reason: str = "",
+    primary_dkim: str = "",
+    sending_ip: str = "",
+) -> Event:
+    """A `delivered` or `failed` event with its `delivery-status`."""
+    data = shared(meta, recipient, personal)
+    data["delivery-status"] = status
+    if reason:
+        data["reason"] = reason
+    if primary_dkim:
+        data["primary-dkim"] = primary_dkim
+    if sending_ip:
+        data["envelope"]["sending-ip"] = sending_ip
+    return Event(
+        name=name,
+        severity=severity,
+        account_id=meta.account_id,
+        domain_id=meta.domain_id,
+        recipient=recipient,
+        message_id=meta.message_id,
+        data=data,
+    )

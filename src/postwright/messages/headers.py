@@ -1,0 +1,58 @@
+"""`X-Mailgun-*` headers as the options they stand for (behaviour.md 2.6): the SMTP twin of the form's fields."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from .errors import BadParameter
+
+_OPTIONS = {
+    "x-mailgun-tag": "o:tag",
+    "x-mailgun-dkim": "o:dkim",
+    "x-mailgun-secondary-dkim": "o:secondary-dkim",
+    "x-mailgun-secondary-dkim-public": "o:secondary-dkim-public",
+    "x-mailgun-drop-message": "o:testmode",
+    "x-mailgun-track": "o:tracking",
+    "x-mailgun-track-clicks": "o:tracking-clicks",
+    "x-mailgun-track-opens": "o:tracking-opens",
+    "x-mailgun-track-pixel-location-top": "o:tracking-pixel-location-top",
+    "x-mailgun-sending-ip": "o:sending-ip",
+    "x-mailgun-sending-ip-pool": "o:sending-ip-pool",
+    "x-mailgun-require-tls": "o:require-tls",
+    "x-mailgun-skip-verification": "o:skip-verification",
+    "x-mailgun-deliver-by": "o:deliverytime",
+    "x-mailgun-deliver-within": "o:deliver-within",
+    "x-mailgun-delivery-time-optimize-period": "o:deliverytime-optimize-period",
+    "x-mailgun-time-zone-localize": "o:time-zone-localize",
+    "x-mailgun-recipient-variables": "recipient-variables",
+    "x-mailgun-template-name": "template",
+    "x-mailgun-template-version": "t:version",
+    "x-mailgun-template-variables": "t:variables",
+    "x-mailgun-archive-to": "o:archive-to",
+    "x-mailgun-suppress-headers": "o:suppress-headers",
+}
+_VARIABLES = "x-mailgun-variables"
+
+
+def options_of(headers: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Option fields found among `headers` (name, decoded value). Raises BadParameter for bad variables."""
+    raw: dict[str, list[str]] = {}
+    for name, value in headers:
+        lowered = name.lower()
+        if lowered in _OPTIONS:
+            raw.setdefault(_OPTIONS[lowered], []).append(value)
+        elif lowered == _VARIABLES:
+            for key, variable in _variables(value).items():
+                raw[f"v:{key}"] = [variable]
+    return raw
+
+
+def _variables(text: str) -> dict[str, str]:
+    try:
+        found = msgspec.json.decode(text, type=dict[str, object])
+    except (msgspec.DecodeError, RecursionError) as wrong:
+        raise BadParameter("X-Mailgun-Variables header is not a valid JSON object") from wrong
+    return {
+        key: value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        for key, value in found.items()
+    }

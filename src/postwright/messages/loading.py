@@ -1,0 +1,34 @@
+"""Bring a message back for delivery."""
+
+import msgspec
+
+from postwright.kernel.db import Db, Read
+from postwright.spool import Blob, Spool
+
+from . import store
+from .records import Content, Meta, decode_content, decode_meta
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """A message with its content."""
+
+    meta: Meta
+    content: Content
+
+
+async def load(db: Db, spool: Spool, number: int) -> Loaded | None:
+    """Message `number`, or None when it or its bytes are gone (expired, or its domain deleted)."""
+    found = await db.read(_find, spool, number)
+    if found is None:
+        return None
+    meta, blob = found
+    try:
+        return Loaded(meta, decode_content(await spool.bytes_of(blob)))
+    except FileNotFoundError:
+        return None
+
+
+def _find(tx: Read, spool: Spool, number: int) -> tuple[Meta, Blob] | None:
+    row = store.meta(tx, number)
+    blob = spool.load(tx, number)
+    return None if row is None or blob is None else (decode_meta(row[2]), blob)

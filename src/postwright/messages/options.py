@@ -1,0 +1,207 @@
+"""Send options: the `o:`, `h:`, `v:` fields of a request, or the same from `X-Mailgun-*` headers, typed and limited.
+
+Both doors make the same mapping of field names to texts, so each rule stands here once.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import msgspec
+
+from postwright.kernel.clock import SECOND
+from postwright.mail.headers import HeaderError, check_name, check_value
+
+from .errors import BadParameter, OptionsTooLarge, SendingRefused
+
+Raw = Mapping[str, Sequence[str]]
+
+OPTIONS_LIMIT = 16 * 1024  # bytes of all o:, h:, v:, t: values together (behaviour.md 2.1)
+MAX_TAGS = 10  # a message (2.1: sources say 3 or 10; SDKs allow 10)
+MAX_TAG = 128  # characters
+AHEAD_DAYS = 7  # longest schedule (2.1)
+_YES = frozenset(("yes", "true", "1", "on"))
+_NO = frozenset(("no", "false", "0", "off"))
+_WITHIN = re.compile(r"(?:(\d{1,3})h)?(?:(\d{1,4})m)?")
+_OPTIMIZE = re.compile(r"(\d{1,3})h")
+_CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d|(0?[1-9]|1[0-2]):[0-5]\d\s?[AaPp][Mm]")
+
+
+class Options(msgspec.Struct, kw_only=True):
+    """The options of one message, checked."""
+
+    tags: list[str] = []
+    headers: list[tuple[str, str]] = []
+    variables: dict[str, str] = {}
+    test_mode: bool = False
+    dkim: bool = True
+    secondary_dkim: str = ""
+    secondary_dkim_public: str = ""
+    deliver_at: int = 0  # microseconds; 0: now
+    deliver_within: int = 0  # seconds; 0: as long as the retry schedule lasts
+    require_tls: bool | None = None
+    skip_verification: bool | None = None
+    sending_ip: str = ""
+    suppress_headers: list[str] = []
+    recipient_variables: dict[str, dict[str, Any]] | None = None
+
+
+def parse(raw: Raw, now: int, own_ips: frozenset[str]) -> Options:
+    """Check and type the options in `raw`. Raises the refusals of errors.py."""
+    sized = sum(
+        len(value.encode()) for name, values in raw.items() if name[:2] in _SIZED for value in values
+    )
+    if sized > OPTIONS_LIMIT:
+        raise OptionsTooLarge
+    if _last(raw, "o:archive-to"):
+        raise BadParameter("o:archive-to is not available on this server yet")
+    if _last(raw, "template"):
+        raise BadParameter(f"template '{_last(raw, 'template')[:200]}' not found")
+    for name in ("o:tracking", "o:tracking-clicks", "o:tracking-opens", "o:tracking-pixel-location-top"):
+        _tracking(raw, name)
+    _schedules(raw)
+    if _last(raw, "o:sending-ip-pool"):
+        raise SendingRefused(f"Rejected: IP pool {_last(raw, 'o:sending-ip-pool')[:64]} does not exist")
+    sending_ip = _last(raw, "o:sending-ip")
+    if sending_ip and sending_ip not in own_ips:
+        raise SendingRefused(f"Rejected: IP {sending_ip[:64]} can't be used to send the message")
+    secondary = _signer(raw, "o:secondary-dkim")
+    public = _signer(raw, "o:secondary-dkim-public")
+    if public and not secondary:
+        raise BadParameter("o:secondary-dkim-public requires o:secondary-dkim")
+    return Options(
+        tags=_tags(raw),
+        headers=_headers(raw),
+        variables={name[2:]: values[-1] for name, values in raw.items() if name.startswith("v:")},
+        test_mode=_flag(raw, "o:testmode") is True,
+        dkim=_flag(raw, "o:dkim") is not False,
+        secondary_dkim=secondary,
+        secondary_dkim_public=public,
+        deliver_at=_deliver_at(_last(raw, "o:deliverytime"), now),
+        deliver_within=_deliver_within(_last(raw, "o:deliver-within")),
+        require_tls=_flag(raw, "o:require-tls"),
+        skip_verification=_flag(raw, "o:skip-verification"),
+        sending_ip=sending_ip,
+        suppress_headers=[
+            part.strip().lower()
+            for value in raw.get("o:suppress-headers", ())
+            for part in value.split(",")
+            if part.strip()
+        ],
+        recipient_variables=_recipient_variables(_last(raw, "recipient-variables")),
+    )
+
+
+_SIZED = frozenset(("o:", "h:", "v:", "t:"))
+
+
+def _last(raw: Raw, name: str) -> str:
+    values = raw.get(name)
+    return values[-1].strip() if values else ""
+
+
+def _flag(raw: Raw, name: str) -> bool | None:
+    value = _last(raw, name).lower()
+    if not value:
+        return None
+    if value not in _YES and value not in _NO:
+        raise BadParameter(f"Invalid value for '{name}': {value[:64]}. It can be 'yes', 'no', 'true', 'false'")
+    return value in _YES
+
+
+def _tracking(raw: Raw, name: str) -> None:
+    """Checked, and then without effect until a domain has a verified tracking host (behaviour.md 4.4)."""
+    if _last(raw, name).lower() != "htmlonly":
+        _flag(raw, name)
+
+
+def _tags(raw: Raw) -> list[str]:
+    tags: dict[str, str] = {}
+    for tag in raw.get("o:tag", ()):
+        text = tag.strip()
+        if not text:
+            continue
+        if len(text) > MAX_TAG or not text.isascii() or not text.isprintable():
+            raise BadParameter(f"Invalid tag: at most {MAX_TAG} printable ASCII characters expected")
+        tags.setdefault(text.lower(), text)
+    if len(tags) > MAX_TAGS:
+        raise BadParameter(f"Too many tags, max is {MAX_TAGS}")
+    return list(tags.values())
+
+
+def _headers(raw: Raw) -> list[tuple[str, str]]:
+    headers = []
+    for field, values in raw.items():
+        if not field.startswith("h:"):
+            continue
+        name = field[2:]
+        if not name.isascii():
+            raise BadParameter(f"Header name must be pure ASCII: {name[:100]}")
+        try:
+            check_name(name)
+            for value in values:
+                check_value(value)
+        except HeaderError as wrong:
+            raise BadParameter(f"Invalid header '{name[:100]}': {wrong}") from wrong
+        headers.extend((name, value) for value in values)
+    return headers
+
+
+def _deliver_at(text: str, now: int) -> int:
+    if not text:
+        return 0
+    try:
+        seconds = float(text) if text.replace(".", "", 1).isdigit() else parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError) as wrong:
+        raise BadParameter(f"{text[:100]} is not an RFC-2822 compliant date") from wrong
+    if seconds * SECOND > now + AHEAD_DAYS * 86400 * SECOND:
+        raise BadParameter(f"{text[:100]} is not a valid time to send (at most {AHEAD_DAYS} days ahead)")
+    at = int(seconds * SECOND)
+    return at if at > now else 0
+
+
+def _deliver_within(text: str) -> int:
+    if not text:
+        return 0
+    found = _WITHIN.fullmatch(text)
+    if not found or not found[0]:
+        raise BadParameter(f"Invalid value for 'o:deliver-within': {text[:64]}. Use a form like 1h30m")
+    seconds = int(found[1] or 0) * 3600 + int(found[2] or 0) * 60
+    if not 300 <= seconds <= 86400:
+        raise BadParameter(f"Invalid value for 'o:deliver-within': {text[:64]}. It can be 5m to 24h")
+    return seconds
+
+
+def _schedules(raw: Raw) -> None:
+    """Optimised and localised sending fall back to sending at once for recipients we know nothing of (2.1)."""
+    period = _last(raw, "o:deliverytime-optimize-period")
+    if period:
+        found = _OPTIMIZE.fullmatch(period)
+        if not found or not 24 <= int(found[1]) <= 72:
+            raise BadParameter(
+                f"Invalid value for 'o:deliverytime-optimize-period': {period[:64]}. It can be 24h to 72h"
+            )
+    zone = _last(raw, "o:time-zone-localize")
+    if zone and not _CLOCK.fullmatch(zone):
+        raise BadParameter(f"{zone[:64]} invalid 24 hour time(value of 'o:time-zone-localize')")
+
+
+def _signer(raw: Raw, name: str) -> str:
+    text = _last(raw, name)
+    if not text:
+        return ""
+    domain, slash, selector = text.replace(",", "/", 1).partition("/")
+    if not slash or not domain.strip() or not selector.strip() or len(text) > 512:
+        raise BadParameter(f"{text[:200]} is not a valid secondary dkim domain name")
+    return f"{domain.strip().lower()}/{selector.strip()}"
+
+
+def _recipient_variables(text: str) -> dict[str, dict[str, Any]] | None:
+    if not text:
+        return None
+    try:
+        found = msgspec.json.decode(text, type=dict[str, dict[str, Any] | None])
+    except (msgspec.DecodeError, RecursionError) as wrong:
+        raise BadParameter("'recipient-variables' parameter is not a valid JSON") from wrong
+    return {address.strip().lower(): variables or {} for address, variables in found.items()}

@@ -1,0 +1,93 @@
+"""What a message is between acceptance and its last delivery."""
+
+from typing import Any
+
+import msgspec
+
+
+class Part(msgspec.Struct, array_like=True):
+    """An attached or inline file."""
+
+    filename: str
+    content_type: str
+    data: bytes
+
+
+class FormContent(msgspec.Struct, tag="form", kw_only=True):
+    """A message in pieces, because each recipient's copy is made of them separately."""
+
+    headers: list[tuple[str, str]]
+    text: str | None = None
+    html: str | None = None
+    amp: str | None = None
+    attachments: list[Part] = []
+    inlines: list[Part] = []
+
+
+class MimeContent(msgspec.Struct, tag="mime", kw_only=True):
+    """A complete message; `personal` when recipient variables have to be put in."""
+
+    raw: bytes
+    personal: bool = False
+
+
+Content = FormContent | MimeContent
+
+
+class Attached(msgspec.Struct, rename={"content_type": "content-type"}):
+    """How events tell of an attachment."""
+
+    filename: str
+    content_type: str
+    size: int
+
+
+class Meta(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Everything about a message but its bytes: what delivery decides by and events tell."""
+
+    id: int
+    account_id: str
+    domain_id: str
+    domain: str
+    message_id: str  # without angle brackets
+    from_: str  # header text
+    to: str  # header text
+    subject: str
+    size: int
+    recipients: list[str]  # all of them; emptied before the message is stored, the queue has them
+    several: bool = False  # more than one recipient
+    method: str  # "HTTP" | "smtp"
+    accepted_at: int
+    received: str  # the value of our Received header
+    storage_url: str
+    storage_key: str
+    attachments: list[Attached] = []
+    tags: list[str] = []
+    variables: dict[str, str] = {}
+    api_key_id: str = ""
+    ip: str = ""
+    scheduled_for: int = 0  # epoch seconds
+    batch_id: str = ""
+    authenticated: bool = True
+    test_mode: bool = False
+    amp: bool = False
+    dkim: bool = True
+    secondary_dkim: str = ""  # "authority/selector" of a second signature
+    secondary_dkim_public: str = ""
+    require_tls: bool | None = None
+    skip_verification: bool | None = None
+    sending_ip: str = ""
+    suppress_headers: list[str] = []
+
+
+class Personal(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What one recipient's copy has for itself."""
+
+    to: str  # the To header of this copy
+    variables: dict[str, Any] = {}
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode_meta = msgspec.msgpack.Decoder(Meta).decode
+decode_content = msgspec.msgpack.Decoder(FormContent | MimeContent).decode
+decode_personal = msgspec.msgpack.Decoder(Personal).decode

@@ -1,0 +1,112 @@
+"""Requests and replies of the message operations."""
+
+import msgspec
+
+from postwright.kernel.http import Upload
+
+
+class SendOptions(msgspec.Struct, kw_only=True):
+    """Fields that both ways of sending take. Texts: `options.py` gives them types and refuses wrong ones."""
+
+    to: list[str] = []
+    template: list[str] = []
+    t_version: list[str] = msgspec.field(name="t:version", default_factory=list)
+    t_text: list[str] = msgspec.field(name="t:text", default_factory=list)
+    t_variables: list[str] = msgspec.field(name="t:variables", default_factory=list)
+    o_tag: list[str] = msgspec.field(name="o:tag", default_factory=list)
+    o_dkim: list[str] = msgspec.field(name="o:dkim", default_factory=list)
+    o_secondary_dkim: list[str] = msgspec.field(name="o:secondary-dkim", default_factory=list)
+    o_secondary_dkim_public: list[str] = msgspec.field(name="o:secondary-dkim-public", default_factory=list)
+    o_deliverytime: list[str] = msgspec.field(name="o:deliverytime", default_factory=list)
+    o_deliver_within: list[str] = msgspec.field(name="o:deliver-within", default_factory=list)
+    o_optimize: list[str] = msgspec.field(name="o:deliverytime-optimize-period", default_factory=list)
+    o_localize: list[str] = msgspec.field(name="o:time-zone-localize", default_factory=list)
+    o_testmode: list[str] = msgspec.field(name="o:testmode", default_factory=list)
+    o_tracking: list[str] = msgspec.field(name="o:tracking", default_factory=list)
+    o_tracking_clicks: list[str] = msgspec.field(name="o:tracking-clicks", default_factory=list)
+    o_tracking_opens: list[str] = msgspec.field(name="o:tracking-opens", default_factory=list)
+    o_pixel_top: list[str] = msgspec.field(name="o:tracking-pixel-location-top", default_factory=list)
+    o_require_tls: list[str] = msgspec.field(name="o:require-tls", default_factory=list)
+    o_skip_verification: list[str] = msgspec.field(name="o:skip-verification", default_factory=list)
+    o_sending_ip: list[str] = msgspec.field(name="o:sending-ip", default_factory=list)
+    o_sending_ip_pool: list[str] = msgspec.field(name="o:sending-ip-pool", default_factory=list)
+    o_archive_to: list[str] = msgspec.field(name="o:archive-to", default_factory=list)
+    o_suppress_headers: list[str] = msgspec.field(name="o:suppress-headers", default_factory=list)
+    recipient_variables: list[str] = msgspec.field(name="recipient-variables", default_factory=list)
+    extra: dict[str, list[str]] = {}  # h:* and v:*
+
+
+class SendForm(SendOptions, kw_only=True):
+    """A message in fields."""
+
+    from_: str = msgspec.field(name="from", default="")
+    cc: list[str] = []
+    bcc: list[str] = []
+    subject: str = ""
+    text: str | None = None
+    html: str | None = None
+    amp_html: str | None = msgspec.field(name="amp-html", default=None)
+    attachment: list[Upload] = []
+    inline: list[Upload] = []
+
+
+class SendMime(SendOptions, kw_only=True):
+    """A complete message and its envelope."""
+
+    message: Upload | str | None = None
+
+
+class Sent(msgspec.Struct):
+    """The message was stored and will be sent."""
+
+    id: str  # the Message-Id, here (and only here) in angle brackets
+    message: str = "Queued. Thank you."
+
+
+class Resend(msgspec.Struct):
+    """To whom a stored message goes again."""
+
+    to: list[str] = []
+
+
+class Disabled(msgspec.Struct):
+    """Why and until when a queue takes nothing."""
+
+    until: str
+    reason: str
+
+
+class QueueState(msgspec.Struct, omit_defaults=True):
+    """Whether a domain's queue takes messages."""
+
+    is_disabled: bool
+    disabled: Disabled | None = None
+
+
+class Queues(msgspec.Struct):
+    """A domain's queues: what is due, and what is scheduled."""
+
+    regular: QueueState
+    scheduled: QueueState
+
+
+class Done(msgspec.Struct):
+    """It is done."""
+
+    message: str
+
+
+def option_fields(fields: SendOptions) -> dict[str, list[str]]:
+    """The options of a request by their names on the wire, as `options.parse` takes them."""
+    raw: dict[str, list[str]] = {
+        field.encode_name: getattr(fields, field.name)
+        for field in _OPTION_FIELDS
+        if getattr(fields, field.name)
+    }
+    raw.update(fields.extra)
+    return raw
+
+
+_OPTION_FIELDS = tuple(
+    field for field in msgspec.structs.fields(SendOptions) if field.name not in ("to", "extra")
+)

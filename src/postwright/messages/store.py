@@ -1,0 +1,46 @@
+"""SQL of messages."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, delete, insert, select
+
+from postwright.kernel.db import Prepared, Read, Write
+
+from .tables import messages
+
+_INSERT = Prepared(insert(messages), ("id", "account_id", "domain_id", "meta", "expires_at"))
+_META = Prepared(
+    select(messages.c.account_id, messages.c.domain_id, messages.c.meta).where(
+        messages.c.id == bindparam("key")
+    ),
+    ("key",),
+)
+
+
+def insert_message(
+    tx: Write, key: int, account_id: str, domain_id: str, meta: bytes, expires_at: int
+) -> None:
+    """Add one message."""
+    tx.do(_INSERT, (key, account_id, domain_id, meta, expires_at))
+
+
+def meta(tx: Read, key: int) -> tuple[str, str, bytes] | None:
+    """Account, domain and description of a message, or None."""
+    rows = tx.fetch(_META, (key,))
+    return (rows[0][0], rows[0][1], rows[0][2]) if rows else None
+
+
+def expired(tx: Read, now: int, limit: int) -> Sequence[Any]:
+    """Ids of messages past their time."""
+    return tx.rows(
+        select(messages.c.id)
+        .where(messages.c.expires_at < now)
+        .order_by(messages.c.expires_at)
+        .limit(limit)
+    )
+
+
+def remove(tx: Write, keys: Sequence[int]) -> None:
+    """Delete messages."""
+    tx.run(delete(messages).where(messages.c.id.in_(keys)))

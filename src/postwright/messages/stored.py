@@ -1,0 +1,109 @@
+"""Stored messages as the API shows them (behaviour.md 10.5)."""
+
+from typing import Any
+
+import msgspec
+
+from postwright.kernel.db import Db, Read
+from postwright.kernel.secrets import Vault
+from postwright.mail.headers import decode
+from postwright.mail.mime import Attachment, parse, parse_head, remove_headers
+from postwright.spool import Blob, Spool
+
+from . import facts, keys, store
+from .draft import render
+from .errors import MessageNotFound
+from .records import FormContent, Meta, decode_content, decode_meta
+
+
+class StoredMessage(msgspec.Struct, frozen=True):
+    """A stored message: its description and its bytes before any recipient's trace headers."""
+
+    meta: Meta
+    raw: bytes
+
+
+async def load(db: Db, vault: Vault, spool: Spool, domain_id: str, key: str) -> StoredMessage:
+    """The message called `key`, if it is the domain's. Raises MessageNotFound."""
+    number = keys.read(vault, key)
+    if number is None:
+        raise MessageNotFound
+    meta, blob = await db.read(_find, spool, domain_id, number)
+    try:
+        content = decode_content(await spool.bytes_of(blob))
+    except FileNotFoundError as gone:
+        raise MessageNotFound from gone
+    raw = render(content, meta.message_id) if isinstance(content, FormContent) else content.raw
+    return StoredMessage(meta, raw)
+
+
+def _find(tx: Read, spool: Spool, domain_id: str, number: int) -> tuple[Meta, Blob]:
+    found = store.meta(tx, number)
+    blob = spool.load(tx, number)
+    if found is None or found[1] != domain_id or blob is None:
+        raise MessageNotFound
+    return decode_meta(found[2]), blob
+
+
+def as_mime(message: StoredMessage) -> bytes:
+    """JSON with the whole message in one member."""
+    meta = message.meta
+    return msgspec.json.encode(
+        {
+            "recipients": meta.to,
+            "sender": facts.bare(meta.from_),
+            "from": meta.from_,
+            "subject": meta.subject,
+            "body-mime": message.raw.decode("utf-8", "replace"),
+        }
+    )
+
+
+def as_parts(message: StoredMessage, url: str) -> bytes:
+    """JSON with every header and part; `url` is where the message is, for links to its attachments."""
+    meta = message.meta
+    parsed = parse(message.raw)
+    headers = [(name, decode(value)) for name, value in parse_head(message.raw)]
+    files = [
+        {
+            "url": f"{url}/attachments/{number}",
+            "content-type": part.content_type,
+            "name": part.filename,
+            "size": len(part.data),
+        }
+        for number, part in enumerate(parsed.attachments)
+    ]
+    # Headers first: what we say ourselves must not be overwritten by a header that calls itself the same.
+    shown: dict[str, Any] = dict(headers)
+    shown |= {
+        "recipients": meta.to,
+        "sender": facts.bare(meta.from_),
+        "from": meta.from_,
+        "subject": meta.subject,
+        "body-plain": parsed.body_plain or "",
+        "body-html": parsed.body_html or "",
+        "stripped-text": parsed.body_plain or "",
+        "stripped-html": parsed.body_html or "",
+        "stripped-signature": "",
+        "attachments": files,
+        "content-id-map": {
+            f"<{part.content_id}>": file
+            for part, file in zip(parsed.attachments, files, strict=True)
+            if part.content_id
+        },
+        "message-headers": headers,
+    }
+    return msgspec.json.encode(shown)
+
+
+def attachment(message: StoredMessage, number: int) -> Attachment:
+    """One attachment. Raises MessageNotFound when there are not so many."""
+    files = parse(message.raw).attachments
+    if not 0 <= number < len(files):
+        raise MessageNotFound("Attachment not found")
+    return files[number]
+
+
+def without_id(raw: bytes) -> bytes:
+    """The message ready to go out again as another one."""
+    return remove_headers(raw, {"message-id"})

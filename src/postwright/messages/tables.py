@@ -1,0 +1,15 @@
+"""Table of accepted messages."""
+
+from sqlalchemy import Column, LargeBinary, Table, Text
+
+from postwright.kernel.db import Micros, metadata
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Micros, primary_key=True, autoincrement=False),  # names the body in the spool too
+    Column("account_id", Text, nullable=False),
+    Column("domain_id", Text, nullable=False),
+    Column("meta", LargeBinary, nullable=False),  # records.Meta as MessagePack
+    Column("expires_at", Micros, nullable=False, index=True),
+)
