@@ -1,0 +1,43 @@
+"""Changes to the header of a complete message that leave all other octets alone."""
+
+from collections.abc import Collection, Iterable
+
+from .. import headers as fields
+
+
+def normalise_newlines(raw: bytes) -> bytes:
+    """`raw` with every lone CR or LF made CRLF (RFC 5321 §2.3.8); the same object when there was none."""
+    pairs = raw.count(b"\r\n")
+    if raw.count(b"\n") == pairs and raw.count(b"\r") == pairs:
+        return raw
+    return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+
+
+def parse_head(raw: bytes) -> list[tuple[str, str]]:
+    """Names and values of the header fields of a message, in order: unfolded, encoded words not decoded."""
+    return [(name, fields.text(body)) for name, body in fields.parse(raw)]
+
+
+def insert_headers(raw: bytes, headers: Iterable[tuple[str, str]]) -> bytes:
+    """`raw` with these fields above all others, in this order. Raises `HeaderError`."""
+    return fields.encode_all(headers) + raw
+
+
+def remove_headers(raw: bytes, names: Collection[str]) -> bytes:
+    """`raw` without the fields of these names (lower case); the same object when it had none."""
+    kept: list[bytes] = []
+    end = 0
+    for name, start, stop in fields.spans(raw):
+        if name in names:
+            kept.append(raw[end:start])
+            end = stop
+    if not end:
+        return raw
+    kept.append(raw[end:])
+    return b"".join(kept)
+
+
+def set_headers(raw: bytes, headers: Iterable[tuple[str, str]]) -> bytes:
+    """`raw` with these fields in place of all others of their names. Raises `HeaderError`."""
+    headers = list(headers)
+    return insert_headers(remove_headers(raw, {name.lower() for name, _ in headers}), headers)
