@@ -1,10 +1,14 @@
 """What every test may ask for: databases of both kinds, and real counterparts on free ports."""
 
+import contextlib
+import importlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+import postwright
+from postwright.kernel.db import Db, metadata, open_db
 from postwright.testing.catcher import Catcher
 from postwright.testing.dns import FakeDns
 from postwright.testing.postgres import Postgres
@@ -80,3 +84,15 @@ async def start_server(tmp_path: Path) -> AsyncIterator[StartServer]:
     for server in servers:
         await server.kill()
         print(f"--- log of {server.base_url} ---\n{server.log_tail()}")  # shown when the test failed
+
+
+@pytest.fixture
+async def db(database_url: str, tmp_path: Path) -> AsyncIterator[Db]:
+    """An empty store with all tables."""
+    for path in Path(postwright.__file__).parent.glob("*/tables.py"):
+        with contextlib.suppress(ImportError):  # until every concept is there
+            importlib.import_module(f"postwright.{path.parent.name}.tables")
+    opened = open_db(database_url, tmp_path)
+    opened.write_now(lambda tx: metadata.create_all(tx._connection))
+    yield opened
+    await opened.close()

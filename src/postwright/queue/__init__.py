@@ -3,7 +3,8 @@
 Table: `queue`, one row for a recipient that is not finished. States: queued -> leased -> (gone | queued).
 Invariants: a lease has a token and an end; every transition out of `leased` compares the token (compare-and-set),
 so a worker that lost its lease cannot finish what another has taken over. An expired lease returns the row with
-its attempts unchanged; where an attempt had begun, after a pause, because its outcome is unknown. A finished recipient leaves the queue in the transaction that appends its event.
+its attempts unchanged; where an attempt had begun, after a pause, because its outcome is unknown. A finished
+recipient leaves the queue in the transaction that appends its event.
 """
 
 from .service import (

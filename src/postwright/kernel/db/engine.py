@@ -45,7 +45,8 @@ class Session:
     def tx(self) -> Write:
         """The transaction object over this connection, connecting (again) when needed."""
         if self._connection is None or self._connection.closed or self._tx is None:
-            self._connection = self._engine.connect()
+            # Callers look at how many rows a conflict left untouched, also for INSERT.
+            self._connection = self._engine.connect().execution_options(preserve_rowcount=True)
             if self._read_only and self._engine.dialect.name == "sqlite":
                 self._connection.exec_driver_sql("PRAGMA query_only = ON")
             self._tx = Write(self._connection)
