@@ -1,7 +1,6 @@
 """A receiver of webhooks: answers as it is told and keeps what it got."""
 
 import asyncio
-import contextlib
 import json
 import ssl
 import time
@@ -61,7 +60,7 @@ class Catcher:
         self.port = 0
         self._tls = tls
         self._changed = asyncio.Condition()
-        self._runner: web.ServerRunner | None = None
+        self._runner: web.AppRunner | None = None
         self.script = script
 
     @property
@@ -89,7 +88,9 @@ class Catcher:
 
     async def start(self) -> None:
         """Begin to listen. Raises OSError."""
-        self._runner = web.ServerRunner(web.Server(self._handle), shutdown_timeout=0)
+        application = web.Application(client_max_size=MAX_BODY)
+        application.router.add_route("*", "/{rest:.*}", self._handle)
+        self._runner = web.AppRunner(application, shutdown_timeout=0)
         await self._runner.setup()
         # Port 0 again after a stop would be another port: keep the one that callers were given.
         await web.TCPSite(self._runner, self.host, self.port, ssl_context=self._tls).start()
@@ -110,8 +111,7 @@ class Catcher:
     ) -> None:
         await self.stop()
 
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        request._client_max_size = MAX_BODY
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         caught = Caught(
             request.method,
             request.raw_path,
@@ -129,9 +129,7 @@ class Catcher:
         if answer.drop and request.transport is not None:
             request.transport.abort()
         headers = {"Content-Type": "application/json"} | answer.headers
-        with contextlib.suppress(ConnectionError):
-            return web.Response(status=answer.status, body=answer.body, headers=headers)
-        return web.Response(status=answer.status)
+        return web.Response(status=answer.status, body=answer.body, headers=headers)
 
     def _next(self, caught: Caught) -> Reply:
         script = self._script

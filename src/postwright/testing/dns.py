@@ -6,7 +6,7 @@ import enum
 import struct
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 import dns.exception
 import dns.flags
@@ -56,7 +56,7 @@ class FakeDns:
         self._signed: set[dns.name.Name] = set()
         self._udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Server | None = None
-        self._connections: set[asyncio.StreamWriter] = set()
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     @property
     def address(self) -> str:
@@ -121,9 +121,10 @@ class FakeDns:
             self._udp.close()
         if self._tcp is not None:
             self._tcp.close()
-            for writer in tuple(self._connections):
+            for writer in self._connections.values():
                 writer.transport.abort()
-            await self._tcp.wait_closed()
+            if self._connections:
+                await asyncio.wait(self._connections)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -135,7 +136,8 @@ class FakeDns:
         await self.stop()
 
     async def _serve_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections.add(writer)
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        self._connections[task] = writer
         try:
             while True:
                 (length,) = struct.unpack("!H", await reader.readexactly(2))
@@ -146,10 +148,10 @@ class FakeDns:
         except (asyncio.IncompleteReadError, ConnectionError):
             return
         finally:
-            self._connections.discard(writer)
             writer.close()
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
+            del self._connections[task]
 
     def answer(self, wire: bytes, transport: str) -> bytes | None:
         """The reply to one query message, or None for silence."""
@@ -220,8 +222,7 @@ class _Udp(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         reply = self._server.answer(data, "udp")

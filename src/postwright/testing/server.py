@@ -6,6 +6,7 @@ import secrets
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,12 +30,14 @@ class Server:
     """`postwright serve` on free ports, with its data in `folder`: `async with Server(tmp_path) as server`.
 
     `settings` are names without the prefix (`domain="example.com"`); the environment's own POSTWRIGHT_* are
-    not passed on. Ports, data and key stay the same over `kill`, `terminate`, `start` and `restart`.
+    not passed on. `command` replaces `postwright serve`, to start it through a wrapper. Ports, data and key stay
+    the same over `kill`, `terminate`, `start` and `restart`.
     """
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, command: Sequence[str] = (), **settings: str) -> None:
         http, submission, mx = free_ports(3)
         self.folder = folder
+        self._command = command or (str(Path(sys.executable).with_name("postwright")), "serve")
         self.api_key = settings.get("api_key", secrets.token_hex(16))
         self.base_url = f"http://127.0.0.1:{http}"
         self.smtp = ("127.0.0.1", submission)
@@ -56,7 +59,7 @@ class Server:
         ours = {f"POSTWRIGHT_{name.upper()}": value for name, value in self.settings.items()}
         with self.log.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
-                *(str(Path(sys.executable).with_name("postwright")), "serve"),
+                *self._command,
                 cwd=self.folder,
                 env=inherited | ours,
                 stdin=asyncio.subprocess.DEVNULL,
