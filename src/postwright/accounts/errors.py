@@ -1,0 +1,61 @@
+"""What accounts and keys refuse. Texts are those of behaviour.md 1.6 and 16 where it has one."""
+
+from postwright.kernel.errors import Refused
+
+
+class InvalidKey(Refused):
+    """Nothing in the request proves who sent it: no credentials, unusable ones, or a key that is not valid."""
+
+    status = 401
+    smtp = (535, "5.7.8")
+    message = "Invalid private key"
+
+
+class NotAllowed(Refused):
+    """The key is valid, and its role, kind or domain does not reach this operation."""
+
+    status = 403
+    smtp = (550, "5.7.1")
+    message = "Forbidden"
+
+
+class AccountDisabled(Refused):
+    """The account is suspended: its keys open nothing until it is enabled again."""
+
+    status = 403
+    smtp = (550, "5.7.1")
+    message = "Account is disabled"
+
+
+class SubaccountNotFound(Refused):
+    """`X-Mailgun-On-Behalf-Of` names no subaccount of the key's account."""
+
+    status = 404
+    message = "Subaccount not found"
+
+
+class AccountNotFound(Refused):
+    """There is no account of that id."""
+
+    status = 404
+    message = "Account not found"
+
+
+class KeyNotFound(Refused):
+    """The account has no key of that id."""
+
+    status = 404
+    message = "no key matching id"
+
+
+class BadKey(Refused):
+    """A key cannot be made, or keys not be listed, with these parameters; the text says why."""
+
+    status = 400
+
+
+class KeyLimitReached(Refused):
+    """The account has as many keys as it may."""
+
+    status = 403
+    message = "could not create key, account limit reached"

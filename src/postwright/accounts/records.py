@@ -1,0 +1,61 @@
+"""Accounts and keys as the rest of the program sees them."""
+
+from enum import StrEnum
+
+import msgspec
+
+from .roles import Kind, Role
+
+
+class Status(StrEnum):
+    """The state of an account. A disabled one has its API suspended, a closed one is gone for good."""
+
+    OPEN = "open"
+    DISABLED = "disabled"
+    CLOSED = "closed"
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """Who makes a request: the account it acts on (a subaccount, perhaps), and the key that proves it."""
+
+    account_id: str
+    key_id: str
+    kind: Kind
+    role: Role
+    domain_name: str | None = None  # domain keys: the only domain they may send from
+    user_id: str | None = None
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """An API key without its secret. Times in microseconds."""
+
+    id: str
+    kind: Kind
+    role: Role
+    description: str
+    domain_name: str | None
+    requestor: str | None
+    user_id: str | None
+    user_name: str | None
+    expires_at: int | None
+    is_disabled: bool
+    disabled_reason: str | None
+    created_at: int
+    updated_at: int
+
+
+class NewKey(msgspec.Struct, frozen=True):
+    """A key that was just made; the only time its secret is known."""
+
+    key: Key
+    secret: str
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """What a request needs to know about the key it came with."""
+
+    principal: Principal
+    account_status: Status
+    is_disabled: bool
+    expires_at: int | None  # microseconds
+    last_used_at: int  # microseconds; 0: never

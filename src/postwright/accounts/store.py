@@ -1,0 +1,132 @@
+"""SQL of accounts and keys. What is about one account takes its id; only the look-up of a key does not."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Select, bindparam, delete, func, insert, select, update
+
+from postwright.kernel.db import Prepared, Read, Write
+
+from .records import Holder, Key, Principal, Status
+from .roles import Kind, Role
+from .tables import accounts, api_keys
+
+_KEY = tuple(api_keys.c[name] for name in Key.__struct_fields__)
+
+# The statement behind every request with a key that this process has not seen in the last second.
+_HOLDER = Prepared(
+    select(
+        api_keys.c.account_id,
+        api_keys.c.id,
+        api_keys.c.kind,
+        api_keys.c.role,
+        api_keys.c.domain_name,
+        api_keys.c.user_id,
+        accounts.c.status,
+        api_keys.c.is_disabled,
+        api_keys.c.expires_at,
+        api_keys.c.last_used_at,
+    )
+    .join_from(api_keys, accounts, api_keys.c.account_id == accounts.c.id)
+    .where(api_keys.c.digest == bindparam("digest")),
+    ("digest",),
+)
+
+
+def insert_account(tx: Write, values: Mapping[str, Any]) -> None:
+    """Add an account."""
+    tx.run(insert(accounts), values)
+
+
+def first_account(tx: Read) -> str | None:
+    """The id of the oldest primary account."""
+    oldest = select(accounts.c.id).where(accounts.c.parent_id.is_(None))
+    found: str | None = tx.scalar(oldest.order_by(accounts.c.created_at, accounts.c.id).limit(1))
+    return found
+
+
+def child_status(tx: Read, parent_id: str, account_id: str) -> Status | None:
+    """The status of a subaccount of `parent_id`; None when it has no such."""
+    mine = select(accounts.c.status).where(accounts.c.id == account_id, accounts.c.parent_id == parent_id)
+    found = tx.scalar(mine)
+    return Status(found) if found else None
+
+
+def lock_account(tx: Write, account_id: str) -> bool:
+    """Keep other transactions from adding to the account until commit; False when there is no such account."""
+    stmt = select(accounts.c.id).where(accounts.c.id == account_id).with_for_update()
+    return tx.scalar(stmt) is not None
+
+
+def sealed_signing_key(tx: Read, account_id: str) -> bytes | None:
+    """The signing key as it is stored."""
+    sealed = tx.scalar(select(accounts.c.signing_key).where(accounts.c.id == account_id))
+    return bytes(sealed) if sealed is not None else None
+
+
+def set_account(tx: Write, account_id: str, values: Mapping[str, Any]) -> bool:
+    """Change columns of an account; False when there is no such account."""
+    return tx.run(update(accounts).where(accounts.c.id == account_id).values(values)) == 1
+
+
+def insert_key(tx: Write, account_id: str, key: Key, digest: str) -> bool:
+    """Add a key; False when another one has the same secret."""
+    row = {name: getattr(key, name) for name in Key.__struct_fields__}
+    return tx.upsert(api_keys, {**row, "account_id": account_id, "digest": digest}, ["digest"]) == 1
+
+
+def count_keys(tx: Read, account_id: str) -> int:
+    """How many keys an account has."""
+    return int(tx.scalar(select(func.count()).where(api_keys.c.account_id == account_id)))
+
+
+def keys(tx: Read, account_id: str, kind: Kind | None, domain_name: str | None) -> list[Key]:
+    """The keys of an account, oldest first, all or those of one kind or domain."""
+    stmt: Select[Any] = select(*_KEY).where(api_keys.c.account_id == account_id)
+    if kind is not None:
+        stmt = stmt.where(api_keys.c.kind == kind)
+    if domain_name is not None:
+        stmt = stmt.where(api_keys.c.domain_name == domain_name)
+    return [_key(row) for row in tx.rows(stmt.order_by(api_keys.c.created_at, api_keys.c.id))]
+
+
+def _key(row: Sequence[Any]) -> Key:
+    found = dict(zip(Key.__struct_fields__, row, strict=True))
+    return Key(**found | {"kind": Kind(found["kind"]), "role": Role(found["role"])})
+
+
+def holder(tx: Read, digest: str) -> Holder | None:
+    """Who holds the secret of that digest."""
+    rows = tx.fetch(_HOLDER, (digest,))
+    if not rows:
+        return None
+    account_id, key_id, kind, role, domain_name, user_id, status, disabled, expires_at, used_at = rows[0]
+    return Holder(
+        Principal(account_id, key_id, Kind(kind), Role(role), domain_name, user_id),
+        Status(status),
+        bool(disabled),
+        expires_at,
+        used_at or 0,
+    )
+
+
+def set_used(tx: Write, key_id: str, now: int) -> None:
+    """Note that a key is in use."""
+    tx.run(update(api_keys).where(api_keys.c.id == key_id).values(last_used_at=now))
+
+
+def delete_key(tx: Write, account_id: str, key_id: str) -> bool:
+    """Delete a key; False when the account has no such key."""
+    return tx.run(delete(api_keys).where(api_keys.c.account_id == account_id, api_keys.c.id == key_id)) == 1
+
+
+def delete_domain_keys(tx: Write, account_id: str, domain_name: str) -> int:
+    """Delete the keys of a domain; how many."""
+    mine = (api_keys.c.account_id == account_id, api_keys.c.domain_name == domain_name)
+    return tx.run(delete(api_keys).where(*mine))
+
+
+def delete_ended_sessions(tx: Write, account_id: str, now: int) -> None:
+    """Delete the expired web keys of an account."""
+    ended = (api_keys.c.kind == Kind.WEB, api_keys.c.expires_at <= now)
+    tx.run(delete(api_keys).where(api_keys.c.account_id == account_id, *ended))
