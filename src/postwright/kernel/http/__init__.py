@@ -1,0 +1,36 @@
+"""The API kit: everything an `api.py` needs to declare operations, and nothing that knows an operation.
+
+`ops` declares (verbs, `Controller`, `provide`), `forms` decodes what a request says, `answers` and `errors`
+encode what we say, `paging` and `dates` hold the shared conventions, `openapi` describes it all, `app` puts
+it together. Invariants: guards run before any dependency, dependencies before the first byte of a body; bad
+input is a 4xx with a message, never a 500; every size, count, depth and wait is bounded.
+"""
+
+from .answers import Halt, Raw, Reply
+from .app import Front, make_app, reply_header
+from .convert import InvalidParameter, KeepEmpty, Moment
+from .multipart import Upload
+from .ops import PUBLIC, Constant, Controller, Operation, delete, get, patch, post, provide, put
+
+__all__ = [
+    "PUBLIC",
+    "Constant",
+    "Controller",
+    "Front",
+    "Halt",
+    "InvalidParameter",
+    "KeepEmpty",
+    "Moment",
+    "Operation",
+    "Raw",
+    "Reply",
+    "Upload",
+    "delete",
+    "get",
+    "make_app",
+    "patch",
+    "post",
+    "provide",
+    "put",
+    "reply_header",
+]
