@@ -32,6 +32,7 @@ ROLES = (Role.ADMIN, Role.BASIC, Role.SENDING, Role.DEVELOPER)
 OwnsDomain = Callable[[Read, str, str], bool]
 
 _KEY_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{8}")
+_ACCOUNT_ID = re.compile(r"[0-9a-f]{24}")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 
 E = TypeVar("E", bound=StrEnum)
@@ -156,6 +157,19 @@ def regenerate_signing_key(tx: Write, now: int, account_id: str, vault: Vault) -
     key = _new_signing_key()
     _set(tx, now, account_id, "signing_key", _sealed(vault, account_id, key))
     return key
+
+
+def child_status(tx: Read, parent_id: str, account_id: str) -> Status | None:
+    """The status of a subaccount of `parent_id`; None when it has no such."""
+    return store.child_status(tx, parent_id, account_id) if _ACCOUNT_ID.fullmatch(account_id) else None
+
+
+def same_domain(given: str, domain_name: str | None) -> bool:
+    """Whether a domain in a request, however it is spelt, is the one of a key."""
+    try:
+        return to_ascii(given) == domain_name
+    except AddressError:
+        return False
 
 
 def parse_kind(text: str | None) -> Kind | None:

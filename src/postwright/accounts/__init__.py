@@ -1,0 +1,56 @@
+"""Accounts, the keys that open them, and what each key may do.
+
+Everything a customer owns belongs to an account; a subaccount is one with a parent. Tables: `accounts`,
+`api_keys`. No events.
+
+- Of an API key only the SHA-256 digest is stored; its secret is in one answer, once.
+- An account's signing key is stored sealed, bound to that account.
+- A deleted, expired or disabled key opens nothing in any process after one second at the latest.
+- Who may do what is data (`roles.MATRIX`): a pair of role and area that is not there is refused.
+- A key of kind `domain` sends from its own domain and does nothing else.
+- `Principal.account_id` is the account a request acts on: the key's own, or (`X-Mailgun-On-Behalf-Of`) one of
+  its subaccounts. Every query of every concept is scoped by it.
+
+Putting it together takes `auth.Authenticator` (its `guard`, and itself as the constant `authenticator`), the
+dependency `auth.principal`, and the constant `owns_domain`, because domains are known only above.
+"""
+
+from .errors import AccountDisabled, AccountNotFound, InvalidKey, NotAllowed, SubaccountNotFound
+from .fresh import Fresh
+from .records import Key, NewKey, Principal, Status
+from .roles import Area, Kind, Role
+from .service import (
+    OwnsDomain,
+    any_account,
+    create_account,
+    create_key,
+    delete_domain_keys,
+    signing_key,
+)
+from .signing import SigningKeys
+from .tables import accounts, api_keys
+
+__all__ = [
+    "AccountDisabled",
+    "AccountNotFound",
+    "Area",
+    "Fresh",
+    "InvalidKey",
+    "Key",
+    "Kind",
+    "NewKey",
+    "NotAllowed",
+    "OwnsDomain",
+    "Principal",
+    "Role",
+    "SigningKeys",
+    "Status",
+    "SubaccountNotFound",
+    "accounts",
+    "any_account",
+    "api_keys",
+    "create_account",
+    "create_key",
+    "delete_domain_keys",
+    "signing_key",
+]
