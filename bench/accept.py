@@ -1,0 +1,61 @@
+"""How fast messages are accepted, durably: 10 KB each over HTTP, nothing delivered meanwhile.
+
+    python -m bench.accept [--count 10000] [--conns 32] [--size 10240]
+
+Beside it, in the same run, the same number of messages through a plain SMTP sink: what generator and machine do.
+"""
+
+import argparse
+
+from .harness import Server, Sink, post_load, result, table, tool
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--conns", type=int, default=32)
+    parser.add_argument("--size", type=int, default=10_240)
+    parser.add_argument("--processes", type=int, default=1)
+    options = parser.parse_args()
+    rows = [plain(options), ours(options)]
+    table(rows, ("what", "msg/s", "CPU µs/msg", "p50 ms", "p99 ms", "refused", "peak MB"))
+
+
+def plain(options):
+    sink = Sink(options.count)
+    sent = result(
+        tool("send", "--port", sink.port, "--count", options.count, "--size", options.size,
+             "--conns", options.conns, "--pipelining")
+    )  # fmt: skip
+    seen = sink.result()
+    return {
+        "what": "plain SMTP sink",
+        "msg/s": sent["rate_per_s"],
+        "CPU µs/msg": round(seen["cpu_s"] / options.count * 1e6),
+        "p50 ms": sent["latency_ms"]["p50"],
+        "p99 ms": sent["latency_ms"]["p99"],
+        "refused": sum(sent["refused"].values()),
+    }
+
+
+def ours(options):
+    server = Server(roles="http", http_processes=options.processes)
+    try:
+        load = result(post_load(server, options.count, options.conns, options.size))
+        return {
+            "what": "postwright HTTP form, synced",
+            "msg/s": load["rate_per_s"],
+            "CPU µs/msg": round(server.cpu_since_start() / options.count * 1e6),
+            "p50 ms": load["latency_ms"]["p50"],
+            "p99 ms": load["latency_ms"]["p99"],
+            "refused": sum(load["refused"].values()) + load["lost"],
+            "peak MB": server.peak_memory(),
+        }
+    finally:
+        server.stop()
+
+
+if __name__ == "__main__":
+    main()

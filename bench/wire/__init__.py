@@ -1,0 +1,1 @@
+"""Load generator and counting sink for mail benchmarks, loopback only (see `__main__`)."""
