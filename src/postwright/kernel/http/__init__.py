@@ -6,10 +6,12 @@ it together. Invariants: guards run before any dependency, dependencies before t
 input is a 4xx with a message, never a 500; every size, count, depth and wait is bounded.
 """
 
+from . import dates, paging
 from .answers import Halt, Raw, Reply
 from .app import Front, make_app, reply_header
 from .convert import InvalidParameter, KeepEmpty, Moment
 from .multipart import Upload
+from .openapi import OpenApi, operations_of
 from .ops import PUBLIC, Constant, Controller, Operation, delete, get, patch, post, provide, put
 
 __all__ = [
@@ -21,13 +23,17 @@ __all__ = [
     "InvalidParameter",
     "KeepEmpty",
     "Moment",
+    "OpenApi",
     "Operation",
     "Raw",
     "Reply",
     "Upload",
+    "dates",
     "delete",
     "get",
     "make_app",
+    "operations_of",
+    "paging",
     "patch",
     "post",
     "provide",

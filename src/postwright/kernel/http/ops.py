@@ -9,7 +9,7 @@ injection starts a task group for each batch of dependencies, which cost 110 µs
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, get_type_hints
+from typing import Any, Protocol, get_type_hints
 
 from litestar import Controller, Litestar, Request
 from litestar.connection import ASGIConnection
@@ -89,6 +89,7 @@ class Operation(HTTPRouteHandler):
             name=id,
             opt={"access": access, "reads": reads or method == "GET"},
             include_in_schema=False,
+            status_code=200,  # ours is put on the answer; Litestar only checks its own guess
         )
         self.id = id
         self.method = method
@@ -190,8 +191,11 @@ async def _run(self: Controller, request: Request[Any, Any, Any]) -> ASGIApp:
     return await operation.run(self, request)
 
 
-def _verb(method: str) -> Callable[..., Decorator]:
-    def verb(
+class Verb(Protocol):
+    """What `get`, `post`, `put`, `patch` and `delete` take."""
+
+    def __call__(
+        self,
         *paths: str,
         id: str,
         access: object,
@@ -201,9 +205,20 @@ def _verb(method: str) -> Callable[..., Decorator]:
     ) -> Decorator:
         """Declare an operation under one or several paths.
 
-        `id` names it for good; `access` is judged by the guards; `errors` are the refusals to document;
-        `reads` says that a method other than GET changes nothing.
+        `id` names it for good; `access` is judged by the guards (PUBLIC: by none); `errors` are the refusals
+        to document; `reads` says that a method other than GET changes nothing.
         """
+
+
+def _verb(method: str) -> Verb:
+    def verb(
+        *paths: str,
+        id: str,
+        access: object,
+        status: int = 200,
+        errors: Sequence[type[Refused]] = (),
+        reads: bool = False,
+    ) -> Decorator:
         return Operation(
             method, paths or ("/",), id=id, access=access, status=status, errors=errors, reads=reads
         )
