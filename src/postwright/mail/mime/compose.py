@@ -22,7 +22,7 @@ _TEXT_TYPES = ("text/plain", "text/x-amp-html", "text/html")
 
 _TOKEN = r"[!#$%&'*+.^_`{|}~0-9A-Za-z-]+"  # noqa: S105 - a token of RFC 2045 §5.1
 _is_type = re.compile(
-    rf"({_TOKEN})/({_TOKEN})(?:[ \t]*;[ \t]*{_TOKEN}=(?:{_TOKEN}|\"[ !#-\[\]-~]*\"))*[ \t]*;?[ \t]*"
+    rf"({_TOKEN})/{_TOKEN}(?:[ \t]*;[ \t]*{_TOKEN}=(?:{_TOKEN}|\"[ !#-\[\]-~]*\"))*[ \t]*;?[ \t]*"
 ).fullmatch
 # What a quoted-printable line can hold unescaped, to tell which encoding will be the shorter one.
 _PRINTABLE = bytes(c for c in range(256) if c in b"\r\n\t" or (0x20 <= c < 0x7F and c != 0x3D))
@@ -136,8 +136,8 @@ def _file(item: Attachment, disposition: str, content_id: str) -> _Part:
     kind = item.content_type.strip()
     valid = _is_type(kind) if len(kind) <= _MAX_TYPE else None
     encoding, body, bare = "base64", b"", False
-    main, sub = (valid[1].lower(), valid[2].lower()) if valid else ("", "")
-    if main == "message" and sub != "global":
+    main = valid[1].lower() if valid else ""
+    if main == "message":
         # Encoding a message would hide its structure, which RFC 2046 §5.2.1 forbids.
         data = item.data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
         if data.isascii() and b"\0" not in data and _short_lines(data):
