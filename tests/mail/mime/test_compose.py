@@ -1,3 +1,4 @@
+import base64
 import email
 import email.policy
 from email.message import EmailMessage
@@ -204,3 +205,12 @@ def test_structure_is_ours_and_injection_refused() -> None:
     for name, value in (("X-A", "b\r\nBcc: x@y.co"), ("X-A: b\r\nBcc", "x")):
         with pytest.raises(HeaderError):
             compose([(name, value)], text="t", boundary_seed="1")
+
+
+@pytest.mark.parametrize("size", [0, 1, 57, 58, 57 * 64, 14_591, 14_592, 14_593, 29_184, 100_000])
+def test_files_of_any_size(size: int) -> None:
+    data = bytes(i * 7 % 251 for i in range(size))
+    raw = compose([], text="t", attachments=[Attachment("f", "a/b", data)], boundary_seed="1")
+    encoded = raw.partition(b"base64\r\n\r\n")[2].partition(b"\r\n--")[0]
+    assert encoded.replace(b"\r\n", b"\n") == base64.encodebytes(data).rstrip(b"\n")
+    assert list(read(raw).iter_parts())[1].get_payload(decode=True) == data

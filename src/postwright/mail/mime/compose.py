@@ -28,6 +28,7 @@ _is_type = re.compile(
 _PRINTABLE = bytes(c for c in range(256) if c in b"\r\n\t" or (0x20 <= c < 0x7F and c != 0x3D))
 # Slicing 76 octets at a time costs twice as much as unpacking many lines at once.
 _BLOCK = struct.Struct(f"{_COLUMNS}s" * 64)
+_CHUNK = 4 * _BLOCK.size // 4 * 3  # octets that make four blocks
 
 
 class Attachment(msgspec.Struct, frozen=True):
@@ -104,7 +105,7 @@ def _text(kind: str, content: str) -> _Part:
         if b"\r\n" not in data:  # its soft line breaks follow the first line break it finds
             body = body.replace(b"\n", b"\r\n")
         return _Part(f"{head}quoted-printable\r\n", [body], bare=False)
-    return _Part(f"{head}base64\r\n", [_base64(data)], bare=False)
+    return _Part(f"{head}base64\r\n", _base64(data), bare=False)
 
 
 _NOT_PRINTABLE = bytes(set(range(256)) - set(_PRINTABLE))
@@ -121,15 +122,22 @@ def _short_lines(data: bytes) -> bool:
     return True
 
 
-def _base64(data: bytes) -> bytes:
-    """Base64 in lines of 76 columns with CRLF between them (RFC 2045 §6.8)."""
-    encoded = binascii.b2a_base64(data, newline=False)
-    cut = len(encoded) - len(encoded) % _BLOCK.size
-    lines: list[bytes] = []
-    for block in _BLOCK.iter_unpack(memoryview(encoded)[:cut]):
-        lines += block
-    lines += [encoded[i : i + _COLUMNS] for i in range(cut, len(encoded), _COLUMNS)]
-    return b"\r\n".join(lines)
+def _base64(data: bytes) -> list[bytes]:
+    """Base64 in lines of 76 columns with CRLF between them (RFC 2045 §6.8), in pieces.
+
+    Buffers beyond the allocator's threshold for mapping memory would cost as much in page faults as the
+    encoding itself.
+    """
+    pieces: list[bytes] = []
+    for start in range(0, len(data), _CHUNK):
+        encoded = binascii.b2a_base64(data[start : start + _CHUNK], newline=False)
+        cut = len(encoded) - len(encoded) % _BLOCK.size
+        lines: list[bytes] = [b""] if start else []  # the line break after the piece before
+        for block in _BLOCK.iter_unpack(memoryview(encoded)[:cut]):
+            lines += block
+        lines += [encoded[i : i + _COLUMNS] for i in range(cut, len(encoded), _COLUMNS)]
+        pieces.append(b"\r\n".join(lines))
+    return pieces
 
 
 def _file(item: Attachment, disposition: str, content_id: str) -> _Part:
@@ -154,7 +162,7 @@ def _file(item: Attachment, disposition: str, content_id: str) -> _Part:
     if content_id:
         # As in a `cid:` link to the file's name (RFC 2392 §2), whose reader finds it by the same octets.
         head += f"Content-ID: <{quote(content_id, safe=_CID, errors='replace')[: _LINE - 20]}>\r\n"
-    return _Part(head, [body if bare else _base64(item.data)], bare)
+    return _Part(head, [body] if bare else _base64(item.data), bare)
 
 
 _CID = " !#$%&'*+-./:=?@^_`{|}~()[],;"
