@@ -107,7 +107,7 @@ def test_refuses_what_is_no_address(text: str) -> None:
 
 
 def test_lists_take_commas_semicolons_and_groups() -> None:
-    text = "a@b.co,B <b@b.co>; Friends: c@b.co, \"D, d\" <d@b.co>;, e@b.co,, ;undisclosed-recipients:;f@b.co"
+    text = 'a@b.co,B <b@b.co>; Friends: c@b.co, "D, d" <d@b.co>;, e@b.co,, ;undisclosed-recipients:;f@b.co'
     assert [a.local for a in parse_list(text)] == ["a", "b", "c", "d", "e", "f"]
     assert parse_list("") == parse_list(" ,; ") == []
 

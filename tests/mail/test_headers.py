@@ -135,7 +135,7 @@ def test_filenames_survive(name: str) -> None:
         ('attachment; filename="a \\"b\\".txt"; size=3', 'a "b".txt'),
         ("attachment; filename*=UTF-8''%e2%82%ac%20rates", "€ rates"),
         ("attachment; filename*=iso-8859-1'en'%A3%20rates", "£ rates"),
-        ("attachment; filename*0=long; filename*1=\" name\"; filename*2*=%2Etxt", "long name.txt"),
+        ('attachment; filename*0=long; filename*1=" name"; filename*2*=%2Etxt', "long name.txt"),
         ("attachment; filename*0*=utf-8''%C3; filename*1*=%A9.txt", "é.txt"),
         ('attachment; filename="日本.txt"', "日本.txt"),
         ('attachment; filename="=?utf-8?B?w6kudHh0?="', "é.txt"),
