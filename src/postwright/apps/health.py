@@ -3,9 +3,8 @@
 import msgspec
 
 from postwright import __version__
-from postwright.accounts import Area
 from postwright.kernel.db import Db, Read
-from postwright.kernel.http import Controller, get
+from postwright.kernel.http import PUBLIC, Controller, get
 
 
 class Health(msgspec.Struct):
@@ -18,7 +17,7 @@ class Health(msgspec.Struct):
 class HealthCheck(Controller):
     """Health."""
 
-    @get("/postwright/health", id="health", access=Area.OPEN)
+    @get("/postwright/health", id="health", access=PUBLIC)
     async def health(self, db: Db) -> Health:
         """Whether this process and its store answer."""
         await db.read(_alive)

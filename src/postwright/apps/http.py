@@ -2,11 +2,13 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from litestar.types import ASGIApp
 
+from postwright import domains
 from postwright.accounts import auth
 from postwright.kernel.http import make_app
 
@@ -23,20 +25,31 @@ KEEP_ALIVE_SECONDS = 75
 def build(context: Context) -> ASGIApp:
     """The application of one process."""
     served = (*CONTROLLERS, *health.CONTROLLERS)
-    dependencies = {
+    authenticator = auth.Authenticator(context.db, context.clock)
+    constants = {
         "db": context.db,
         "clock": context.clock,
         "vault": context.vault,
         "spool": context.spool,
         "settings": context.settings,
         "acceptor": acceptor(context),
+        "authenticator": authenticator,
+        "owns_domain": domains.owns,
     }
     return make_app(
         (*served, *planned_controllers(served)),
-        dependencies=dependencies,
-        guards=[auth.guard(context.db, context.clock)],
+        constants=constants,
+        dependencies={"principal": auth.principal},
+        guards=[authenticator.guard],
         public_url=context.settings.public_url,
     )
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone: `role.py` decides when to stop."""
+        yield
 
 
 async def run(
@@ -59,10 +72,8 @@ async def run(
         # X-Forwarded-* are read by the kit itself, for links only.
         proxy_headers=False,
     )
-    server = uvicorn.Server(config)
-    # The process's own signal handling stays: uvicorn would install another.
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    serving = asyncio.create_task(server._serve(sockets["http"]))
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets["http"]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
     if serving.done():

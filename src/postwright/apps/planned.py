@@ -4,7 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 import msgspec
 
@@ -34,6 +34,7 @@ class NotBuilt(Refused):
     """The operation is in the contract, and planned."""
 
     status = 501
+    message = "Planned, does not work yet"
 
 
 def contract() -> list[Entry]:
@@ -42,9 +43,9 @@ def contract() -> list[Entry]:
     return msgspec.convert(tomllib.loads(text)["operation"], list[Entry])
 
 
-def operation_keys(controllers: Iterable[type[Controller]]) -> set[tuple[str, str]]:
-    """The keys (as `Entry.key`) of all operations that the controllers serve."""
-    keys = set()
+def served_paths(controllers: Iterable[type[Controller]]) -> dict[tuple[str, str], str]:
+    """The paths of all operations that the controllers serve, as the router writes them, by their `Entry.key`."""
+    paths = {}
     for controller in controllers:
         # Litestar declares `path` as a slot, so that a class without a path of its own shows a descriptor.
         path = getattr(controller, "path", None)
@@ -54,8 +55,8 @@ def operation_keys(controllers: Iterable[type[Controller]]) -> set[tuple[str, st
             if isinstance(operation, Operation):
                 for rest in operation.paths:
                     full = (prefix + rest).rstrip("/") or "/"
-                    keys.add((operation.method, _PARAMETER.sub("{}", full)))
-    return keys
+                    paths[operation.method, _PARAMETER.sub("{}", full)] = full
+    return paths
 
 
 def planned_controllers(
@@ -65,31 +66,38 @@ def planned_controllers(
 
     `access` is an area that every role may read: whoever has a valid key learns that the operation is planned.
     """
-    working = operation_keys(served)
+    working = served_paths(served)
+    # Two names for one parameter would make two paths of it in the OpenAPI document, which forbids that.
+    named = {shape: path for (_, shape), path in working.items()}
     operations = {
-        entry.id.replace(".", "_"): _planned(entry, access)
+        entry.id.replace(".", "_"): _planned(entry, named.get(entry.key[1]) or _routed(entry.path), access)
         for entry in contract()
         if entry.key not in working
     }
     return (type("Planned", (Controller,), operations),)
 
 
-def _planned(entry: Entry, access: object) -> Operation:
-    async def refuse(self: Any) -> NoReturn:
+def _planned(entry: Entry, path: str, access: object) -> Operation:
+    async def refuse(self: Any) -> None:
         raise NotBuilt(f"{entry.method} {entry.path} ({entry.id}) is planned and does not work yet")
 
-    operation = Operation(
+    # The status of success is 501 too: the OpenAPI document must not promise another.
+    made = Operation(
         entry.method,
-        [_PARAMETER.sub(_as_text, entry.path)],
+        [path],
         id=entry.id,
         access=access,
-        status=200,
+        status=NotBuilt.status,
         errors=(NotBuilt,),
         reads=True,
     )
-    return operation(refuse)
+    return made(refuse)
 
 
-def _as_text(parameter: re.Match[str]) -> str:
-    """The parameter as the router writes it; its names are Python's, the contract has `entity-id`."""
-    return "{" + re.sub("[^a-z_]", "_", parameter[0][1:-1].lower()) + ":str}"
+def _routed(path: str) -> str:
+    """The path as the router writes it; its parameters are named as in Python, the contract has `entity-id`."""
+
+    def parameter(found: re.Match[str]) -> str:
+        return "{" + re.sub("[^a-z_]", "_", found[0][1:-1].lower()) + ":str}"
+
+    return _PARAMETER.sub(parameter, path)

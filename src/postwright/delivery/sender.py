@@ -15,7 +15,7 @@ from postwright.kernel.db import Db, StoreUnavailable
 from postwright.kernel.secrets import Vault
 from postwright.mail.dkim import Signer
 from postwright.mail.smtp import ConnectError, Disconnected, SendResult, SmtpClient, SmtpError
-from postwright.mail.verp import bounce_address
+from postwright.mail import verp
 from postwright.messages import Loaded, Meta, Personal, build, decode_personal
 
 from .classify import Verdict, judge
@@ -58,6 +58,7 @@ class Sender:
         self.signers, self.recorder, self.destinations = signers, recorder, destinations
         self.hostname = hostname
         self.load = load
+        self.bounce_key = vault.derive("bounce addresses")
         self.verifying = ssl.create_default_context()
         self.trusting = ssl.create_default_context()
         self.trusting.check_hostname = False
@@ -78,6 +79,10 @@ class Sender:
                 self._tokens.clear()
             self._tokens[domain_id] = self.vault.mac(b"domain" + domain_id.encode(), 3).hex()
         return self._tokens[domain_id]
+
+    def delivery_token(self, number: int) -> str:
+        """The name of one delivery in its bounce address; the digits of a MAC keep it from being guessed."""
+        return f"{number:x}{self.vault.mac(b'delivery%d' % number, 3).hex()}"
 
     def copy(self, loaded: Loaded, personal: Personal | None, signers: list[Signer]) -> build.Common:
         """The signed copy; one signature serves all recipients of a message that is the same for all."""
@@ -165,7 +170,7 @@ class Trip:
             primary = built.primary_dkim
             client, host = await self._connection(hosts, meta, item.site)
             result = await client.send(
-                bounce_address(self._sender.vault.mac, token, item.recipient, item.id, meta.domain),
+                verp.build(self._sender.bounce_key, self._sender.delivery_token(item.id), item.recipient, meta.domain),
                 [item.recipient],
                 built.data,
                 smtputf8=built.smtputf8,

@@ -11,10 +11,9 @@ from email.message import Message
 
 import msgspec
 
-from postwright.mail.addresses import parse_list
 from postwright.mail.dkim import Signer
-from postwright.mail.headers import encode_value
-from postwright.mail.mime import normalise_newlines
+from postwright.mail.headers import decode
+from postwright.mail.mime import normalise_newlines, parse_head, set_headers
 
 from .draft import render
 from .records import Content, FormContent, Meta, MimeContent, Personal
@@ -92,32 +91,39 @@ def _allowed(name: str) -> bool:
 def _personal_mime(raw: bytes, personal: Personal) -> bytes:
     """Put recipient variables into the headers and text parts of a complete message."""
     person = Person(personal)
+    changed = {}
+    for name, value in parse_head(raw):
+        text = decode(value)
+        if "%recipient" in text:
+            changed[name] = personal.to if name.lower() == "to" else person.fill_header(text)
+    raw = set_headers(raw, changed.items())
     message = email.message_from_bytes(raw, policy=_SMTP)
-    for name, value in message.items():
-        text = str(value)
-        if name.lower() == "to" and "%recipient" in text:
-            message.replace_header(name, ", ".join(a.header() for a in parse_list(personal.to)))
-        elif "%recipient" in text:
-            message.replace_header(name, encode_value(person.fill_header(text)))
-    for part in message.walk():
-        if part.get_content_maintype() == "text" and part.get_filename() is None:
-            _personal_part(part, person)
+    texts = [
+        part
+        for part in message.walk()
+        if part.get_content_maintype() == "text" and part.get_filename() is None
+    ]
+    if not any([_personal_part(part, person) for part in texts]):
+        return raw
     return normalise_newlines(message.as_bytes(policy=_SMTP))
 
 
-def _personal_part(part: Message, person: Person) -> None:
+def _personal_part(part: Message, person: Person) -> bool:
+    """Fill one text part; whether that changed it."""
     payload = part.get_payload(decode=True)
     charset = part.get_content_charset("utf-8")
     if not isinstance(payload, bytes):
-        return
+        return False
     try:
         text = payload.decode(charset)
     except (LookupError, UnicodeDecodeError):
-        return  # not text that we could put anything into
+        return False  # not text that we could put anything into
     filled = person.fill(text)
-    if filled != text:
-        del part["Content-Transfer-Encoding"]
-        part.set_payload(filled, "us-ascii" if filled.isascii() else "utf-8")
+    if filled == text:
+        return False
+    del part["Content-Transfer-Encoding"]
+    part.set_payload(filled, "us-ascii" if filled.isascii() else "utf-8")
+    return True
 
 
 def _trace(meta: Meta, recipient: str, domain_token: str) -> bytes:

@@ -7,7 +7,7 @@ acceptance itself only stores.
 import msgspec
 
 from postwright.mail.addresses import Address, AddressError, parse_list
-from postwright.mail.headers import decode, format_date
+from postwright.mail.headers import HeaderError, check_value, decode, format_date
 from postwright.mail.mime import Attachment, compose, insert_headers, normalise_newlines, parse_head, remove_headers
 
 from .errors import BadParameter, MessageTooLarge, NoRecipients, TooManyRecipients
@@ -71,6 +71,10 @@ def from_form(form: Form, options: Options, domain: str, new_id: str, now: int) 
         raise BadParameter(
             "Need at least one of 'text', 'html', 'amp-html' or 'template' parameters specified"
         )
+    try:
+        check_value(form.subject)
+    except HeaderError as wrong:
+        raise BadParameter(f"subject parameter is not valid: {wrong}") from wrong
     targets = _targets(to, cc, bcc, options)
     own = {name.lower() for name, _ in options.headers}
     headers = [("Date", format_date(now // 1_000_000))] if "date" not in own else []
@@ -96,7 +100,10 @@ def from_form(form: Form, options: Options, domain: str, new_id: str, now: int) 
         attachments=form.attachments,
         inlines=form.inlines,
     )
-    raw = render(content, message_id)
+    try:
+        raw = render(content, message_id)
+    except HeaderError as wrong:
+        raise BadParameter(str(wrong)) from wrong
     if len(raw) > MAX_SIZE:
         raise MessageTooLarge
     return Draft(
@@ -138,10 +145,11 @@ def from_mime(
         raise MessageTooLarge
     raw = normalise_newlines(raw)
     head = parse_head(raw)
-    present = {name.lower(): decode(value) for name, value in reversed(head)}
-    if not present.get("from", "").strip():
+    present = {name.lower(): value for name, value in reversed(head)}
+    # Undecoded: a comma in an encoded name separates nothing.
+    sender = _addresses("from", [present.get("from", "")])
+    if not sender:
         raise BadParameter("from parameter is missing")
-    sender = _addresses("from", [present["from"]])
     if not recipients:
         raise NoRecipients
     message_id, chosen = _message_id(
@@ -159,13 +167,16 @@ def from_mime(
         added.append(("Mime-Version", "1.0"))
     added.extend(_marks(options))
     added.append(("Message-Id", f"<{message_id}>"))
-    raw = insert_headers(remove_headers(raw, drop | _CONTROL), added)
+    try:
+        raw = insert_headers(remove_headers(raw, drop | _CONTROL), added)
+    except HeaderError as wrong:
+        raise BadParameter(str(wrong)) from wrong
     personal = options.recipient_variables is not None
     return Draft(
         message_id=message_id,
-        from_=present["from"],
-        to=present.get("to", ""),
-        subject=present.get("subject", ""),
+        from_=decode(present["from"]),
+        to=decode(present.get("to", "")),
+        subject=decode(present.get("subject", "")),
         content=MimeContent(raw=raw, personal=personal and (b"%recipient" in raw or _may_hide(raw))),
         size=len(raw),
         targets=_targets(recipients, [], [], options),
@@ -265,7 +276,9 @@ def _sender(author: Address, domain: str) -> str:
     """The Sender header: the author, or who sends on its behalf (behaviour.md 4.1)."""
     if author.domain == domain:
         return author.spec
-    return f"{author.local}={author.domain}@{domain}" if author.local.isascii() else f"postmaster@{domain}"
+    if not author.local.isascii() or '"' in author.local or len(author.local) + len(author.domain) > 62:
+        return f"postmaster@{domain}"  # the combined name would be no valid local part
+    return f"{author.local}={author.domain}@{domain}"
 
 
 def _message_id(headers: list[tuple[str, str]], new_id: str) -> tuple[str, list[tuple[str, str]]]:

@@ -6,8 +6,7 @@ import msgspec
 
 from postwright.kernel.db import Db, Read
 from postwright.kernel.secrets import Vault
-from postwright.mail.headers import decode
-from postwright.mail.mime import Attachment, parse, parse_head, remove_headers
+from postwright.mail.mime import Attachment, parse, remove_headers
 from postwright.spool import Blob, Spool
 
 from . import facts, keys, store
@@ -63,7 +62,6 @@ def as_parts(message: StoredMessage, url: str) -> bytes:
     """JSON with every header and part; `url` is where the message is, for links to its attachments."""
     meta = message.meta
     parsed = parse(message.raw)
-    headers = [(name, decode(value)) for name, value in parse_head(message.raw)]
     files = [
         {
             "url": f"{url}/attachments/{number}",
@@ -74,16 +72,16 @@ def as_parts(message: StoredMessage, url: str) -> bytes:
         for number, part in enumerate(parsed.attachments)
     ]
     # Headers first: what we say ourselves must not be overwritten by a header that calls itself the same.
-    shown: dict[str, Any] = dict(headers)
+    shown: dict[str, Any] = dict(parsed.headers)
     shown |= {
         "recipients": meta.to,
         "sender": facts.bare(meta.from_),
         "from": meta.from_,
         "subject": meta.subject,
-        "body-plain": parsed.body_plain or "",
-        "body-html": parsed.body_html or "",
-        "stripped-text": parsed.body_plain or "",
-        "stripped-html": parsed.body_html or "",
+        "body-plain": parsed.body_plain,
+        "body-html": parsed.body_html,
+        "stripped-text": parsed.body_plain,
+        "stripped-html": parsed.body_html,
         "stripped-signature": "",
         "attachments": files,
         "content-id-map": {
@@ -91,7 +89,7 @@ def as_parts(message: StoredMessage, url: str) -> bytes:
             for part, file in zip(parsed.attachments, files, strict=True)
             if part.content_id
         },
-        "message-headers": headers,
+        "message-headers": parsed.headers,
     }
     return msgspec.json.encode(shown)
 

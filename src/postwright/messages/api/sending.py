@@ -31,7 +31,6 @@ class Sending(Controller):
         id="messages.send",
         access=Area.SENDING,
         errors=_ERRORS,
-        form_only=True,
     )
     async def send(
         self,
@@ -68,7 +67,6 @@ class Sending(Controller):
         id="messages.send_mime",
         access=Area.SENDING,
         errors=_ERRORS,
-        form_only=True,
     )
     async def send_mime(
         self,
