@@ -10,9 +10,10 @@ import pytest
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from postwright.apps.planned import contract, operation_keys, planned_controllers
+from postwright.apps.planned import contract, planned_controllers, served_paths
 from postwright.kernel.errors import Refused
 from postwright.kernel.http import Controller, delete, get, make_app
+from postwright.kernel.http.openapi import describe, operations_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -80,7 +81,16 @@ async def test_what_is_served_wins_and_its_siblings_stay_planned() -> None:
         assert (await http.get("/v3/own")).json() == {"works": "own"}
         for method, path in (("GET", "/v3/routes/7"), ("PUT", "/v3/routes/7"), ("GET", "/v3/routes")):
             assert (await http.request(method, path)).status_code == 501
-    assert len(operation_keys(planned_controllers((Served,)))) == len(contract()) - 2
+    assert len(served_paths(planned_controllers((Served,)))) == len(contract()) - 2
+
+
+async def test_the_description_promises_nothing_for_planned_operations() -> None:
+    app = make_app((Served, *planned_controllers((Served,))))
+    described = describe(operations_of(app.litestar))["paths"]
+    shapes = [re.sub(r"\{[^}]*\}", "{}", path) for path in described]
+    assert len(shapes) == len(set(shapes))
+    assert set(described["/v3/routes/{route}"]["get"]["responses"]) == {"501", "401", "403"}
+    assert "200" in described["/v3/routes/{route}"]["delete"]["responses"]
 
 
 async def test_authentication_comes_first_and_unknown_paths_are_404() -> None:

@@ -7,6 +7,8 @@ from importlib.resources import files
 from typing import Any, Literal
 
 import msgspec
+from litestar import Router
+from litestar.routes import HTTPRoute
 
 from postwright.accounts import Area
 from postwright.kernel.errors import Refused
@@ -74,7 +76,19 @@ def planned_controllers(
         for entry in contract()
         if entry.key not in working
     }
-    return (type("Planned", (Controller,), operations),)
+    return (type("Planned", (_Planned,), operations),)
+
+
+class _Planned(Controller):
+    """A controller that may share paths with those registered before it."""
+
+    def as_router(self) -> Router:
+        """The router without the OPTIONS handler that Litestar adds to each of its routes: two of them would clash."""
+        router = super().as_router()
+        for route in router.routes:
+            if isinstance(route, HTTPRoute):
+                route.route_handlers = [h for h in route.route_handlers if isinstance(h, Operation)]
+        return router
 
 
 def _planned(entry: Entry, path: str, access: object) -> Operation:
