@@ -36,8 +36,17 @@ KeepEmpty = Annotated[str, msgspec.Meta(extra={"keep_empty": True})]
 """A text for which `name=` (given, but empty) is a value of its own and not the same as leaving it out."""
 
 
-Moment = Annotated[int, msgspec.Meta(extra={"moment": True})]
-"""A time in microseconds since the epoch, given in any spelling `dates.parse` reads."""
+Moment = Annotated[
+    int,
+    msgspec.Meta(
+        extra={"moment": True},
+        extra_json_schema={
+            "type": ["string", "number"],
+            "description": "RFC 2822, ISO 8601 or epoch seconds",
+        },
+    ),
+]
+"""A time in microseconds since the epoch, in any spelling `dates.parse` reads; Go's zero time is none."""
 
 
 class InvalidParameter(Refused):
@@ -244,17 +253,17 @@ def _to_float(value: Any, name: str) -> float:
     return float(value)
 
 
-def _to_moment(value: Any, name: str) -> int:
+def _to_moment(value: Any, name: str) -> Any:
     try:
-        return dates.parse(value)
+        moment = dates.parse(value)
     except ValueError:
-        raise InvalidParameter(
-            name, f"{to_str(value, name)[:100]} is not an RFC-2822 compliant date"
-        ) from None
+        text = to_str(value, name)[:100]
+        raise InvalidParameter(name, f"{text} is not an RFC-2822 compliant date") from None
+    return ABSENT if moment == dates.GO_ZERO else moment
 
 
 def _choice(choices: dict[str, Any]) -> One:
-    expected = "one of " + ", ".join(choices)
+    expected = f"one of {', '.join(choices)} expected"
 
     def choose(value: Any, name: str) -> Any:
         try:

@@ -13,7 +13,11 @@ _LAST = int((datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH).total_seconds())
 _NUMBER = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{0,30})?", re.ASCII)
 _ISO = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}(?:[T ].*)?", re.ASCII | re.DOTALL)
 _FRACTION = re.compile(r"[.,]([0-9]{1,30})", re.ASCII)
+_YEAR = re.compile(r"[A-Za-z][ -]+([0-9]{4})\b", re.ASCII)
 _LONGEST = 100  # characters; no spelling of a date comes near
+GO_ZERO = -62_135_596_800_000_000
+"""`Mon, 01 Jan 0001 00:00:00 +0000`: what Go clients send for a time that is not set."""
+
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -55,6 +59,8 @@ def _rfc2822(text: str) -> datetime:
     if fields is None:
         raise ValueError("not a date")
     year, month, day, hour, minute, second = fields[:6]
+    if written := _YEAR.search(text):
+        year = int(written[1])  # the library takes 0001 for a year of two digits
     offset = timedelta(seconds=fields[9] or 0)
     if abs(offset) >= timedelta(days=1):
         raise ValueError("zone out of range")

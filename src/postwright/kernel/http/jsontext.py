@@ -1,5 +1,6 @@
 """JSON from outside: bounded in elements and depth, and free of what a database cannot keep."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ DEPTH = 100  # far more than any of our bodies nests, far less than the interpre
 # Brackets and commas. Each element becomes an object of some 64 bytes, however short its text, so the body
 # limit alone would let 25 MB of "[]," grow to half a gigabyte.
 ELEMENTS = 1_000_000
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
 
 class BadJson(Refused):
@@ -29,7 +31,7 @@ def parse(data: bytes) -> Any:
         raise BadJson(f"JSON is nested too deeply, max is {DEPTH} levels") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
         raise BadJson(f"unable to parse request: {wrong}") from None
-    if brackets > DEPTH or b"\\u0000" in data:
+    if brackets > DEPTH or b"\\u0000" in data or _LONG_NUMBER.search(data):
         _walk(value)
     return value
 
@@ -41,6 +43,8 @@ def _walk(value: Any) -> None:
         for item in level:
             if isinstance(item, str):
                 _no_nul(item)
+            elif isinstance(item, int):
+                _fits(item)
             elif isinstance(item, list):
                 inner += item
             elif isinstance(item, dict):
@@ -51,6 +55,11 @@ def _walk(value: Any) -> None:
         if not level:
             return
     raise BadJson(f"JSON is nested too deeply, max is {DEPTH} levels")
+
+
+def _fits(number: int) -> None:
+    if not -(2**63) <= number < 2**63:
+        raise BadJson("JSON contains a number beyond 64 bits")
 
 
 def _no_nul(text: str) -> None:

@@ -192,6 +192,8 @@ def _headers(raw: bytes) -> dict[str, str]:
         text = raw.decode("latin-1")
     if "\0" in text:
         raise Malformed
+    if not text:
+        return {}
     if "\n " in text or "\n\t" in text:
         text = _FOLD.sub(" ", text)
     found: dict[str, str] = {}

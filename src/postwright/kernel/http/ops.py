@@ -92,6 +92,7 @@ class Operation(HTTPRouteHandler):
             status_code=200,  # ours is put on the answer; Litestar only checks its own guess
         )
         self.id = id
+        self.declared = tuple("/" + path.strip("/") for path in paths)
         self.method = method
         self.access = access
         self.status = status
@@ -132,9 +133,9 @@ class Operation(HTTPRouteHandler):
             self._plan(name, known, providers, ())
 
     def full_paths(self) -> list[str]:
-        """The paths from the root, sorted."""
+        """The paths from the root, in the order of declaration."""
         prefix = "".join(getattr(layer, "path", "").rstrip("/") for layer in self.ownership_layers[:-1])
-        return sorted((prefix + path).rstrip("/") or "/" for path in self.paths)
+        return [(prefix + path).rstrip("/") or "/" for path in self.declared]
 
     def _plan(
         self, name: str, known: set[str], providers: Mapping[str, Any], within: tuple[str, ...]
