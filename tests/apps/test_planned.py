@@ -10,7 +10,7 @@ import pytest
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from postwright.apps.planned import contract, planned_controllers, served_paths
+from postwright.apps.planned import contract, planned_controllers, served_operations
 from postwright.kernel.errors import Refused
 from postwright.kernel.http import Controller, delete, get, make_app
 from postwright.kernel.http.openapi import describe, operations_of
@@ -81,7 +81,7 @@ async def test_what_is_served_wins_and_its_siblings_stay_planned() -> None:
         assert (await http.get("/v3/own")).json() == {"works": "own"}
         for method, path in (("GET", "/v3/routes/7"), ("PUT", "/v3/routes/7"), ("GET", "/v3/routes")):
             assert (await http.request(method, path)).status_code == 501
-    assert len(served_paths(planned_controllers((Served,)))) == len(contract()) - 2
+    assert len(served_operations(planned_controllers((Served,)))) == len(contract()) - 2
 
 
 async def test_the_description_promises_nothing_for_planned_operations() -> None:

@@ -45,9 +45,11 @@ def contract() -> list[Entry]:
     return msgspec.convert(tomllib.loads(text)["operation"], list[Entry])
 
 
-def served_paths(controllers: Iterable[type[Controller]]) -> dict[tuple[str, str], str]:
-    """The paths of all operations that the controllers serve, as the router writes them, by their `Entry.key`."""
-    paths = {}
+def served_operations(
+    controllers: Iterable[type[Controller]],
+) -> dict[tuple[str, str], tuple[str, Operation]]:
+    """What the controllers serve, by its `Entry.key`: the path as the router writes it, and the operation."""
+    found = {}
     for controller in controllers:
         # Litestar declares `path` as a slot, so that a class without a path of its own shows a descriptor.
         path = getattr(controller, "path", None)
@@ -57,8 +59,8 @@ def served_paths(controllers: Iterable[type[Controller]]) -> dict[tuple[str, str
             if isinstance(operation, Operation):
                 for rest in operation.paths:
                     full = (prefix + rest).rstrip("/") or "/"
-                    paths[operation.method, _PARAMETER.sub("{}", full)] = full
-    return paths
+                    found[operation.method, _PARAMETER.sub("{}", full)] = full, operation
+    return found
 
 
 def planned_controllers(
@@ -68,9 +70,9 @@ def planned_controllers(
 
     `access` is an area that every role may read: whoever has a valid key learns that the operation is planned.
     """
-    working = served_paths(served)
+    working = served_operations(served)
     # Two names for one parameter would make two paths of it in the OpenAPI document, which forbids that.
-    named = {shape: path for (_, shape), path in working.items()}
+    named = {shape: path for (_, shape), (path, _) in working.items()}
     operations = {
         entry.id.replace(".", "_"): _planned(entry, named.get(entry.key[1]) or _routed(entry.path), access)
         for entry in contract()
