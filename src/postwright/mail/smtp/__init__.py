@@ -1,0 +1,39 @@
+"""SMTP, both sides (RFC 5321), as asyncio protocols.
+
+`SmtpServer` serves one connection; what it accepts is decided by a `Policy`. `SmtpClient` sends over one
+connection. Only CRLF.CRLF ends a message on either side, and neither lets a lone CR or LF through unchanged:
+what two servers read differently is how mail is smuggled.
+"""
+
+from .client import (
+    Capabilities,
+    ConnectError,
+    Disconnected,
+    SendResult,
+    SmtpClient,
+    SmtpError,
+    Timeouts,
+    TlsFacts,
+)
+from .policy import DROP, Envelope, Policy, Session
+from .replies import Answer, Reply, parse_reply
+from .server import SmtpServer
+
+__all__ = [
+    "DROP",
+    "Answer",
+    "Capabilities",
+    "ConnectError",
+    "Disconnected",
+    "Envelope",
+    "Policy",
+    "Reply",
+    "SendResult",
+    "Session",
+    "SmtpClient",
+    "SmtpError",
+    "SmtpServer",
+    "Timeouts",
+    "TlsFacts",
+    "parse_reply",
+]
