@@ -1,12 +1,16 @@
 """The application behind the real server: what only shows with sockets."""
 
 import asyncio
+import contextlib
 import gzip
 import socket
 from collections.abc import AsyncIterator
 
 import pytest
 import uvicorn
+
+from postwright.kernel.http import server as server_module
+from postwright.kernel.http.server import BoundedProtocol
 
 from .sample import sample_app
 
@@ -18,7 +22,7 @@ async def port() -> AsyncIterator[int]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
-            sample_app(), http="httptools", log_config=None, lifespan="on", timeout_graceful_shutdown=1
+            sample_app(), http=BoundedProtocol, log_config=None, lifespan="on", timeout_graceful_shutdown=1
         )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -159,3 +163,40 @@ async def test_odd_targets(port: int, target: bytes, status: set[int]) -> None:
     if target.startswith(b"HEAD"):
         assert answer.endswith(b"\r\n\r\n")
     writer.close()
+
+
+async def test_an_endless_header_is_cut_off(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\nX: ")
+    sent = 0
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(20):
+            while sent < 5_000_000 and not reader.at_eof():
+                writer.write(b"x" * 10_000)
+                await writer.drain()
+                sent += 10_000
+                await asyncio.sleep(0)
+    assert sent < 5_000_000
+    writer.close()
+
+
+async def test_a_stalled_head_is_closed(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "HEAD_SECONDS", 0.05)
+    for start in (b"", b"GET / HTTP/1.1\r\nX: y", whole(b"from=a&to=1") + b"POST"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(start)
+        async with asyncio.timeout(10):
+            while await reader.read(10_000):
+                pass
+        writer.close()
+
+
+async def test_a_slow_body_is_not_a_slow_head(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "HEAD_SECONDS", 0.05)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request(FORM + "Content-Length: 11\r\n", b"from=a"))
+    await asyncio.sleep(0.2)
+    writer.write(b"&to=1")
+    assert (await read_reply(reader))[0] == 200
+    writer.close()
+    await writer.wait_closed()

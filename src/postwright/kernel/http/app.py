@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from litestar import Controller, Litestar, Request
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, NotFoundException
 from litestar.types import ASGIApp, Guard
 
 from postwright.kernel.http.answers import Raw, answer, header_value
@@ -25,8 +25,10 @@ class _Request(Request[Any, Any, Any]):
 
     @property
     def path_params(self) -> dict[str, Any]:
-        """The decoded path parameters."""
+        """The decoded path parameters. A number no database column holds names nothing."""
         found = self.scope["path_params"]
+        if any(isinstance(value, int) and not -(2**63) <= value < 2**63 for value in found.values()):
+            raise NotFoundException
         if any(isinstance(value, str) and _SLASH in value for value in found.values()):
             return {k: v.replace(_SLASH, "/") if isinstance(v, str) else v for k, v in found.items()}
         return found
