@@ -13,6 +13,7 @@ from postwright.testing.catcher import Catcher
 from postwright.testing.dns import FakeDns
 from postwright.testing.postgres import Postgres
 from postwright.testing.server import Server
+from postwright.testing.sink import Sink
 
 _POSTGRES = pytest.StashKey[Postgres]()
 StartServer = Callable[..., Awaitable[Server]]
@@ -59,6 +60,13 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
 async def fake_dns() -> AsyncIterator[FakeDns]:
     """A DNS server with no records yet."""
     async with FakeDns() as server:
+        yield server
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[Sink]:
+    """An SMTP server that takes every message until told otherwise."""
+    async with Sink() as server:
         yield server
 
 
