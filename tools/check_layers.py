@@ -229,7 +229,15 @@ def _inside_functions(module: Module) -> Iterator[Problem]:
 def _cycles(source: Source) -> Iterator[Problem]:
     graph: dict[str, set[str]] = {}
     for module in source.modules.values():
-        reached = (source.ours(each) for each in module.imports)
+        # Imports for the type checker alone never run; two types of one folder may know each other.
+        typing = {
+            node.lineno
+            for block in module.tree.body
+            if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
+            for node in ast.walk(block)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+        }
+        reached = (source.ours(each) for each in module.imports if each.line not in typing)
         graph[module.name] = {found[0] for found in reached if found and found[0] != module.name}
     try:
         TopologicalSorter(graph).prepare()

@@ -112,6 +112,12 @@ def test_a_package_in_order_passes(tmp_path: Path) -> None:
         # cycles
         ("events/records.py", "from .store import insert\nclass Event: ...", ""),
         ("events/store.py", "from .log import append\ninsert = 1", "import cycle: "),
+        ("events/store.py", "if TYPE_CHECKING:\n    from .log import append\ninsert = 1", ""),
+        (
+            "events/store.py",
+            "if TYPE_CHECKING:\n    from postwright.queue import add\ninsert = 1",
+            "events is below",
+        ),
         ("events/records.py", "from postwright.events import append", "import cycle: "),
     ],
 )
