@@ -51,6 +51,11 @@ async def test_replies_with_status_and_headers(client: httpx.AsyncClient) -> Non
     assert "set-cookie" not in raw.headers
 
 
+async def test_get_takes_no_body(client: httpx.AsyncClient) -> None:
+    reply = await client.request("GET", "/v3/d.example/bounces?limit=5", json={"limit": "x"})
+    assert (reply.status_code, "limit=5" in reply.json()["paging"]["first"]) == (200, True)
+
+
 async def test_refusals(client: httpx.AsyncClient) -> None:
     missing = await client.post("/v3/d.example/messages", data={"to": "b"})
     assert (missing.status_code, missing.json()) == (400, {"message": "from parameter is missing"})

@@ -2,7 +2,9 @@
 
 import asyncio
 import gzip
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -18,7 +20,7 @@ class Stream:
     """ASGI's receive over chunks; counts what was taken."""
 
     def __init__(self, chunks: Iterable[bytes], *, breaks: bool = False) -> None:
-        self.chunks = iter([*chunks, None])
+        self.chunks = chain(chunks, [None])
         self.breaks = breaks
         self.taken = 0
 
@@ -49,6 +51,22 @@ async def test_the_limit_itself_is_allowed_and_one_more_is_not() -> None:
     assert problem.status == 413
     assert problem.body() == {"message": "request size exceeds 52.4MiB limit", "limit": "25MB"}
     assert stream.taken == BODY_LIMIT + 5  # all of it was read
+
+
+async def test_what_is_over_the_limit_is_not_kept() -> None:
+    chunk = bytes(BODY_LIMIT)
+    held: list[int] = []
+
+    def chunks() -> Iterator[bytes]:
+        yield chunk
+        held.append(sys.getrefcount(chunk))
+        yield b"x"
+        held.append(sys.getrefcount(chunk))
+        yield b"x"
+
+    before = sys.getrefcount(chunk)
+    await refused(Stream(chunks()), {})
+    assert (held[0] > before, held[1]) == (True, before)
 
 
 async def test_reading_ends_at_the_transport_limit() -> None:
