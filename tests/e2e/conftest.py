@@ -36,9 +36,12 @@ class Api:
 
     async def send(self, domain: str = DOMAIN, **fields: Any) -> str:
         """Send a message; its id without brackets."""
-        given = {"from": f"Ann <ann@{domain}>", "to": "bob@example.net", "subject": "Hi", "text": "Hello."} | {
-            name.replace("__", ":").replace("_", "-"): value for name, value in fields.items()
-        }
+        given = {
+            "from": f"Ann <ann@{domain}>",
+            "to": "bob@example.net",
+            "subject": "Hi",
+            "text": "Hello.",
+        } | {name.replace("__", ":").replace("_", "-"): value for name, value in fields.items()}
         status, body = await self.call("POST", f"/v3/{domain}/messages", data=given)
         assert status == 200, body
         assert body["message"] == "Queued. Thank you."
@@ -48,7 +51,9 @@ class Api:
         body = await self.get(f"/v3/{domain}/events", params={"ascending": "yes", "limit": "300", **filters})
         return body["items"]
 
-    async def wait_event(self, name: str, message_id: str, timeout: float = 15.0, **match: Any) -> dict[str, Any]:
+    async def wait_event(
+        self, name: str, message_id: str, timeout: float = 15.0, **match: Any
+    ) -> dict[str, Any]:
         """The first event `name` of a message, once it is there."""
 
         async def look() -> dict[str, Any] | None:

@@ -42,10 +42,10 @@ async def test_sent_signed_delivered_told(api: Api, sink: Sink, catcher: Catcher
     assert parsed["X-Mailgun-Tag"] == "one" and parsed["X-Mailgun-Variables"] == '{"my-var":"42"}'
     assert parsed.get_body(("plain",)).get_content().strip() == "Hello."
     name, value = await public_key(api)
-    assert dkim.verify(message.data, dnsfunc=lambda n, **_: value.encode() if n.decode().strip(".") == name else None)
-    assert not dkim.verify(
-        message.data.replace(b"Hello.", b"Hallo."), dnsfunc=lambda n, **_: value.encode()
+    assert dkim.verify(
+        message.data, dnsfunc=lambda n, **_: value.encode() if n.decode().strip(".") == name else None
     )
+    assert not dkim.verify(message.data.replace(b"Hello.", b"Hallo."), dnsfunc=lambda n, **_: value.encode())
     assert message.recipients == ["bob@example.net"]
     assert message.sender.startswith("bounce+") and message.sender.endswith(f"@{DOMAIN}")
 
@@ -106,7 +106,9 @@ async def test_mime_and_resend(api: Api, sink: Sink) -> None:
     (message,) = await sink.wait(1, 15)
     assert message.data.endswith(b"Subject: raw\r\n\r\n.dot\r\n\r\n last \r\n")
     event = await api.wait_event("delivered", body["id"].strip("<>"))
-    status, again = await api.call("POST", event["storage"]["url"], data={"to": "eve@example.org, carl@example.org"})
+    status, again = await api.call(
+        "POST", event["storage"]["url"], data={"to": "eve@example.org, carl@example.org"}
+    )
     assert status == 200 and again["id"] != body["id"] and again["message"] == "Queued. Thank you."
     assert {m.recipients[0] for m in (await sink.wait(3, 15))[1:]} == {"eve@example.org", "carl@example.org"}
 
@@ -126,7 +128,10 @@ async def test_refusals_become_events(api: Api, sink: Sink) -> None:
     old = await api.wait_event("failed", temporary, timeout=30, severity="permanent")
     assert (old["reason"], old["delivery-status"]["code"]) == ("old", 602)
     assert old["delivery-status"]["last-code"] == 451
-    attempts = [e["delivery-status"]["attempt-no"] for e in await api.events(**{"message-id": temporary, "event": "failed"})]
+    attempts = [
+        e["delivery-status"]["attempt-no"]
+        for e in await api.events(**{"message-id": temporary, "event": "failed"})
+    ]
     assert attempts == [1, 2, 3, 4]
 
 
@@ -157,15 +162,14 @@ async def test_smtp_submission_is_the_same_way_in(api: Api, sink: Sink) -> None:
 
     def submit() -> None:
         with smtplib.SMTP(*api.server.smtp, timeout=10) as client:
-
-
             context = ssl._create_unverified_context()
             client.starttls(context=context)
             client.login("postmaster@smtp.example.com", "secret-password")
             client.sendmail(
                 "me@smtp.example.com",
                 ["bob@example.net"],
-                "From: me@smtp.example.com\r\nTo: bob@example.net\r\nSubject: by SMTP\r\nX-Mailgun-Tag: smtp\r\n\r\nHi\r\n",
+                "From: me@smtp.example.com\r\nTo: bob@example.net\r\nSubject: by SMTP\r\n"
+                "X-Mailgun-Tag: smtp\r\n\r\nHi\r\n",
             )
 
     await asyncio.to_thread(submit)
@@ -183,8 +187,6 @@ async def test_smtp_submission_is_the_same_way_in(api: Api, sink: Sink) -> None:
 async def test_a_wrong_smtp_password_is_refused(api: Api, sink: Sink) -> None:
     def attempt() -> int:
         with smtplib.SMTP(*api.server.smtp, timeout=10) as client:
-
-
             client.starttls(context=ssl._create_unverified_context())
             try:
                 client.login(f"postmaster@{DOMAIN}", "wrong")

@@ -13,7 +13,7 @@ from postwright.mail.dkim import Signer, generate_key
 from postwright.messages import build
 from postwright.messages.records import FormContent, Meta, MimeContent, Part, Personal
 
-NOW = 1_800_000_000 * SECOND
+NOW = 1_700_000_000 * SECOND
 PEM, TXT = generate_key(2048)
 SIGNER = Signer("example.com", "s1", PEM)
 
@@ -35,6 +35,7 @@ def meta(**changes) -> Meta:
         "received": "by host with HTTP id 0; Fri, 15 Jan 2027 08:00:00 +0000",
         "storage_url": "http://x",
         "storage_key": "k",
+        "return_host": "example.com",
     }
     return Meta(**{**values, **changes})
 
@@ -55,7 +56,9 @@ BOB = Personal(to="Bob Builder <bob@example.net>", variables={"name": "Bøb", "d
 
 def whole(content, personal=None, *, about=None, recipient="bob@example.net", signers=(SIGNER,)) -> bytes:
     about = about or meta()
-    return build.finish(about, build.common(about, content, personal, list(signers)), recipient, "abcdef").data
+    return build.finish(
+        about, build.common(about, content, personal, list(signers)), recipient, "abcdef"
+    ).data
 
 
 def verified(data: bytes) -> bool:
@@ -98,7 +101,8 @@ def test_two_signatures_both_verify() -> None:
     other_pem, other_txt = generate_key(1024)
     keys = {b"s1._domainkey.example.com.": TXT, b"s2._domainkey.example.org.": other_txt}
     data = whole(
-        MimeContent(raw=b"From: a@example.com\r\n\r\nx\r\n"), signers=(SIGNER, Signer("example.org", "s2", other_pem))
+        MimeContent(raw=b"From: a@example.com\r\n\r\nx\r\n"),
+        signers=(SIGNER, Signer("example.org", "s2", other_pem)),
     )
     verifier = dkim.DKIM(data)
     for index in (0, 1):
@@ -119,7 +123,9 @@ def test_variables_reach_encoded_parts_of_complete_messages() -> None:
     raw = (
         b"From: a@example.com\r\nTo: %recipient%\r\nSubject: =?utf-8?q?Hi_=25recipient=2Ename=25?=\r\n"
         b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
-        b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n" + inner + b"--b--\r\n"
+        b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        + inner
+        + b"--b--\r\n"
     )
     data = whole(MimeContent(raw=raw, personal=True), BOB)
     message = email.message_from_bytes(data, policy=email.policy.default)

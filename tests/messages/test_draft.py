@@ -40,7 +40,9 @@ def test_a_form_becomes_a_message() -> None:
     assert message["From"] == "Ann <ann@example.com>" and message["Sender"] == "ann@example.com"
     assert message["To"] == "bob@example.net, Eve <eve@example.org>" and message["Cc"] == "carl@example.net"
     assert message["Bcc"] is None and b"dora" not in made.content.raw
-    assert message["Subject"] == "Grüße" and message["X-Own"] == "1" and message["Reply-To"] == "r@example.com"
+    assert (
+        message["Subject"] == "Grüße" and message["X-Own"] == "1" and message["Reply-To"] == "r@example.com"
+    )
     assert message["Message-Id"] == f"<{ID}>" and message["X-Mailgun-Tag"] == "t"
     assert json.loads(message["X-Mailgun-Variables"]) == {"k": "v"}
     assert message["Date"].datetime.timestamp() == NOW / SECOND
@@ -77,7 +79,10 @@ def test_own_message_id_is_kept() -> None:
         ({"to": ["x@"]}, "to parameter is not a valid address. please check documentation"),
         ({"cc": ["x y z"]}, "cc parameter is not a valid address. please check documentation"),
         ({"bcc": ["a@b\r\nX: y"]}, "bcc parameter is not a valid address. please check documentation"),
-        ({"subject": "a\r\nBcc: x@y.z"}, "subject parameter is not valid: a header value must not contain line breaks"),
+        (
+            {"subject": "a\r\nBcc: x@y.z"},
+            "subject parameter is not valid: a header value must not contain line breaks",
+        ),
         (
             {"text": None},
             "Need at least one of 'text', 'html', 'amp-html' or 'template' parameters specified",
@@ -117,7 +122,9 @@ def test_batches_keep_fields_and_give_each_recipient_its_own() -> None:
     ]
 
 
-MIME = b"From: ann@example.com\r\nTo: shown@example.net\r\nBcc: hidden@example.net\r\nSubject: S\r\n\r\nBody\r\n"
+MIME = (
+    b"From: ann@example.com\r\nTo: shown@example.net\r\nBcc: hidden@example.net\r\nSubject: S\r\n\r\nBody\r\n"
+)
 
 
 def mime(raw: bytes = MIME, options: dict[str, list[str]] | None = None) -> Draft:

@@ -30,7 +30,7 @@ def first_run(context: Context) -> Welcome | None:
     password = secrets.token_urlsafe(15)
     hashed = domains.hash_password(password)
     # RSA keys take a good part of a second to make: not while a transaction holds the store.
-    made = [(name, domains.new_key(settings.hostname)) for name in names]
+    made = [(name, domains.new_key()) for name in names]
     secret = settings.api_key or None
 
     def create(tx: Write) -> Welcome:

@@ -35,11 +35,12 @@ def build(context: Context) -> ASGIApp:
         "acceptor": acceptor(context),
         "authenticator": authenticator,
         "owns_domain": domains.owns,
+        "installation": domains.Installation.of(context.settings, context.hostname),
     }
     return make_app(
         (*served, *planned_controllers(served)),
         constants=constants,
-        dependencies={"principal": auth.principal},
+        dependencies={"principal": auth.principal, "tenant": domains.domain_scope()},
         guards=[authenticator.guard],
         public_url=context.settings.public_url,
     )
@@ -74,7 +75,7 @@ async def run(
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets["http"]))
-    while not server.started and not serving.done():
+    while not server.started and not serving.done():  # noqa: ASYNC110  uvicorn has no event for it
         await asyncio.sleep(0.01)
     if serving.done():
         serving.result()

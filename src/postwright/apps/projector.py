@@ -26,9 +26,7 @@ async def run(
     ready: Callable[[], None],
 ) -> None:
     """Run every projection and timer until `stop`."""
-    sender = WebhookSender(
-        settings=context.settings, db=context.db, clock=context.clock, vault=context.vault
-    )
+    sender = WebhookSender(settings=context.settings, db=context.db, clock=context.clock, vault=context.vault)
     projections = [WebhookProjection()]
     ready()
     await asyncio.gather(

@@ -23,7 +23,9 @@ def start(settings: Settings, show: Show) -> int:
     try:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as wrong:
-        raise StartFailed(f"cannot make the data folder {data}: {wrong.strerror}; set POSTWRIGHT_DATA") from wrong
+        raise StartFailed(
+            f"cannot make the data folder {data}: {wrong.strerror}; set POSTWRIGHT_DATA"
+        ) from wrong
     alone = _only_one(data) if settings.database == "sqlite" else None
     supervisor = Supervisor(settings)
     supervisor.bind()
@@ -50,7 +52,9 @@ def _only_one(data: Path) -> int:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as held:
-        raise StartFailed(f"another Postwright is running on {data}; stop it, or set POSTWRIGHT_DATA") from held
+        raise StartFailed(
+            f"another Postwright is running on {data}; stop it, or set POSTWRIGHT_DATA"
+        ) from held
     return lock
 
 

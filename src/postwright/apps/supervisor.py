@@ -45,7 +45,9 @@ class Supervisor:
         """Bind every listening socket. Raises StartFailed."""
         roles = self.roles
         if "http" in roles:
-            self._sockets["http"] = [self._listen(address, "http") for address in self._settings.listen("http")]
+            self._sockets["http"] = [
+                self._listen(address, "http") for address in self._settings.listen("http")
+            ]
         if "smtp" in roles:
             addresses = self._settings.listen("submission")
             self._sockets["submission"] = [self._listen(address, "submission") for address in addresses]
@@ -141,11 +143,11 @@ class Supervisor:
             "sockets": inherited,
             "ready": ready_write,
         }
-        child = subprocess.Popen(  # noqa: S603  our own interpreter and module
+        child = subprocess.Popen(
             [sys.executable, "-m", "postwright.apps.role"],
             stdin=subprocess.PIPE,
             pass_fds=[ready_write, *(fd for fds in inherited.values() for fd in fds)],
-            preexec_fn=_die_with_parent(os.getpid()),  # noqa: PLW1509  nothing here runs threads
+            preexec_fn=_die_with_parent(os.getpid()),
         )
         os.close(ready_write)
         assert child.stdin is not None

@@ -35,7 +35,9 @@ class Inbox(Controller):
     @delete(_PATH, id="capture.clear", access=Area.MESSAGES)
     async def clear(self, principal: Principal, db: Db) -> Removed:
         """Delete all captured messages of the account."""
-        return Removed("captured messages have been deleted", await db.write(service.remove, principal.account_id))
+        return Removed(
+            "captured messages have been deleted", await db.write(service.remove, principal.account_id)
+        )
 
     @delete(_PATH + "/{number:int}", id="capture.delete", access=Area.MESSAGES, errors=(NotCaptured,))
     async def remove(self, principal: Principal, number: int, db: Db) -> Removed:

@@ -8,8 +8,7 @@ from postwright import domains
 from postwright.kernel.clock import SECOND
 from postwright.kernel.db import Read, Write
 from postwright.kernel.errors import Refused
-from postwright.mail.headers import decode
-from postwright.mail.mime import parse, parse_head
+from postwright.mail.mime import parse
 
 from . import store
 from .schemas import Captured, CapturedMessage, File, Page, Query
@@ -29,15 +28,16 @@ def keep(
     tx: Write, now: int, sender: str, recipients: Sequence[str], head: Mapping[str, str], raw: bytes
 ) -> None:
     """Keep one message, once for each envelope recipient."""
+    # The envelope sender is our own bounce address: its host says whose message it is.
+    account_id = domains.account_of_host(tx, sender.rpartition("@")[2].lower()) or ""
     for recipient in recipients:
         store.add(
             tx,
             (
                 now,
+                account_id,
                 sender,
                 recipient.lower(),
-                # The envelope sender is our own bounce address at the sending domain.
-                sender.rpartition("@")[2].lower(),
                 head.get("from", ""),
                 head.get("to", ""),
                 head.get("subject", ""),
@@ -50,17 +50,16 @@ def keep(
 
 def page(tx: Read, account_id: str, query: Query, url: str) -> Page:
     """A page of the account's captured messages, newest first."""
-    own = domains.sender_hosts(tx, account_id)
     limit = min(max(query.limit, 1), MAX_PAGE)
     exact = {"recipient": query.recipient.lower(), "message_id": query.message_id.strip("<>")}
-    rows = store.page(tx, own, query.before, limit, {k: v for k, v in exact.items() if v}, query.term)
+    rows = store.page(tx, account_id, query.before, limit, {k: v for k, v in exact.items() if v}, query.term)
     last = f"{url}?limit={limit}&before={rows[-1].id}" if len(rows) == limit else ""
-    return Page([_summary(row) for row in rows], store.count(tx, own), last)
+    return Page([_summary(row) for row in rows], store.count(tx, account_id), last)
 
 
 def one(tx: Read, account_id: str, key: int) -> Any:
     """The row of one message. Raises NotCaptured."""
-    row = store.one(tx, domains.sender_hosts(tx, account_id), key)
+    row = store.one(tx, account_id, key)
     if row is None:
         raise NotCaptured
     return row
@@ -72,9 +71,9 @@ def detail(row: Any, url: str) -> CapturedMessage:
     summary = _summary(row)
     return CapturedMessage(
         **{name: getattr(summary, name) for name in summary.__struct_fields__},
-        headers=[(name, decode(value)) for name, value in parse_head(row.raw)],
-        text=parsed.body_plain,
-        html=parsed.body_html,
+        headers=parsed.headers,
+        text=parsed.bodies.get("plain"),
+        html=parsed.bodies.get("html"),
         attachments=[File(p.filename, p.content_type, len(p.data)) for p in parsed.attachments],
         raw_url=f"{url}/raw",
     )
@@ -82,7 +81,7 @@ def detail(row: Any, url: str) -> CapturedMessage:
 
 def remove(tx: Write, account_id: str, key: int | None = None) -> int:
     """Delete one message (NotCaptured when it is not there) or all of the account."""
-    gone = store.remove(tx, domains.sender_hosts(tx, account_id), key)
+    gone = store.remove(tx, account_id, key)
     if key is not None and not gone:
         raise NotCaptured
     return gone

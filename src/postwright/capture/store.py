@@ -9,7 +9,7 @@ from postwright.kernel.db import Prepared, Read, Write
 
 from .tables import captured
 
-_FIELDS = ("at", "sender", "recipient", "sender_domain", "from_", "to", "subject", "message_id", "size", "raw")
+_FIELDS = ("at", "account_id", "sender", "recipient", "from_", "to", "subject", "message_id", "size", "raw")
 _INSERT = Prepared(insert(captured), _FIELDS)
 _SUMMARY = [column for column in captured.columns if column.name != "raw"]
 
@@ -26,10 +26,10 @@ def add(tx: Write, values: Sequence[Any]) -> None:
 
 
 def page(
-    tx: Read, domains: Sequence[str], before: int, limit: int, exact: Mapping[str, str], term: str
+    tx: Read, account_id: str, before: int, limit: int, exact: Mapping[str, str], term: str
 ) -> Sequence[Any]:
-    """The newest messages of `domains` below number `before` (0: the newest of all)."""
-    stmt = select(*_SUMMARY).where(captured.c.sender_domain.in_(domains))
+    """The newest messages of the account below number `before` (0: the newest of all)."""
+    stmt = select(*_SUMMARY).where(captured.c.account_id == account_id)
     if before:
         stmt = stmt.where(captured.c.id < before)
     for name, value in exact.items():
@@ -44,23 +44,21 @@ def _contains(term: str) -> ColumnElement[bool]:
     return or_(*(column.icontains(term, autoescape=True) for column in columns))
 
 
-def one(tx: Read, domains: Sequence[str], key: int) -> Any:
+def one(tx: Read, account_id: str, key: int) -> Any:
     """One message with its bytes, or None."""
-    return tx.row(select(captured).where(captured.c.id == key, captured.c.sender_domain.in_(domains)))
+    return tx.row(select(captured).where(captured.c.id == key, captured.c.account_id == account_id))
 
 
-def count(tx: Read, domains: Sequence[str]) -> int:
-    """How many messages are held for `domains`."""
+def count(tx: Read, account_id: str) -> int:
+    """How many messages are held for the account."""
     return int(
-        tx.scalar(
-            select(func.count()).select_from(captured).where(captured.c.sender_domain.in_(domains))
-        )
+        tx.scalar(select(func.count()).select_from(captured).where(captured.c.account_id == account_id))
     )
 
 
-def remove(tx: Write, domains: Sequence[str], key: int | None = None) -> int:
+def remove(tx: Write, account_id: str, key: int | None = None) -> int:
     """Delete one message, or all; how many."""
-    stmt = delete(captured).where(captured.c.sender_domain.in_(domains))
+    stmt = delete(captured).where(captured.c.account_id == account_id)
     return tx.run(stmt if key is None else stmt.where(captured.c.id == key))
 
 

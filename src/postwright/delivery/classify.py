@@ -12,9 +12,12 @@ _UNKNOWN_MAILBOX = re.compile(
 )
 _FULL = re.compile(r"quota|mailbox (is )?full|over ?quota|insufficient (system )?storage", re.IGNORECASE)
 _GREY = re.compile(r"gr[ea]y-?list", re.IGNORECASE)
-_LISTED = re.compile(r"spamhaus|spamcop|barracuda ?central|sorbs|rbl\b|dnsbl|block ?list|black ?list", re.IGNORECASE)
+_LISTED = re.compile(
+    r"spamhaus|spamcop|barracuda ?central|sorbs|rbl\b|dnsbl|block ?list|black ?list", re.IGNORECASE
+)
 _BLOCKED = re.compile(
-    r"spam|blocked|reputation|unsolicited|policy|abuse|\bS3150\b|\[?TSS?0\d\]?|not authori[sz]ed|denied", re.IGNORECASE
+    r"spam|blocked|reputation|unsolicited|policy|abuse|\bS3150\b|\[?TSS?0\d\]?|not authori[sz]ed|denied",
+    re.IGNORECASE,
 )
 # Enhanced codes that are about the mailbox itself (RFC 3463 sections 3.2 and 3.3).
 _HARD = frozenset(("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"))

@@ -117,7 +117,9 @@ class Destinations:
                 556, f"Domain [{domain}] does not accept mail (null MX)", permanent=True, enhanced="5.1.10"
             )
         random.shuffle(records)
-        return [name for _, name in sorted(records, key=lambda record: record[0]) if name not in ("", ".", "@")]
+        return [
+            name for _, name in sorted(records, key=lambda record: record[0]) if name not in ("", ".", "@")
+        ]
 
     async def _addresses(self, name: str) -> list[str]:
         assert self._resolver is not None

@@ -89,7 +89,16 @@ class Recorder:
         if attempt.verdict.permanent:
             reason = attempt.verdict.reason
             return self._end(
-                tx, now, item, meta, personal, attempt, status, name="failed", severity="permanent", reason=reason
+                tx,
+                now,
+                item,
+                meta,
+                personal,
+                attempt,
+                status,
+                name="failed",
+                severity="permanent",
+                reason=reason,
             )
         wait = self._wait(number, attempt)
         due = now + int((wait or 0) * SECOND)

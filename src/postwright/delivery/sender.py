@@ -13,9 +13,9 @@ from postwright.kernel import failpoints
 from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db, StoreUnavailable
 from postwright.kernel.secrets import Vault
+from postwright.mail import verp
 from postwright.mail.dkim import Signer
 from postwright.mail.smtp import ConnectError, Disconnected, SendResult, SmtpClient, SmtpError
-from postwright.mail import verp
 from postwright.messages import Loaded, Meta, Personal, build, decode_personal
 
 from .classify import Verdict, judge
@@ -80,9 +80,10 @@ class Sender:
             self._tokens[domain_id] = self.vault.mac(b"domain" + domain_id.encode(), 3).hex()
         return self._tokens[domain_id]
 
-    def delivery_token(self, number: int) -> str:
-        """The name of one delivery in its bounce address; the digits of a MAC keep it from being guessed."""
-        return f"{number:x}{self.vault.mac(b'delivery%d' % number, 3).hex()}"
+    def envelope_sender(self, item: queue.Item, meta: Meta) -> str:
+        """The bounce address of one delivery; the digits of a MAC keep its name from being guessed."""
+        name = f"{item.id:x}{self.vault.mac(b'delivery%d' % item.id, 3).hex()}"
+        return verp.build(self.bounce_key, name, item.recipient, meta.return_host)
 
     def copy(self, loaded: Loaded, personal: Personal | None, signers: list[Signer]) -> build.Common:
         """The signed copy; one signature serves all recipients of a message that is the same for all."""
@@ -170,7 +171,12 @@ class Trip:
             primary = built.primary_dkim
             client, host = await self._connection(hosts, meta, item.site)
             result = await client.send(
-                verp.build(self._sender.bounce_key, self._sender.delivery_token(item.id), item.recipient, meta.domain),
+                verp.build(
+                    self._sender.bounce_key,
+                    self._sender.delivery_token(item.id),
+                    item.recipient,
+                    meta.return_host,
+                ),
                 [item.recipient],
                 built.data,
                 smtputf8=built.smtputf8,
@@ -208,10 +214,10 @@ class Trip:
     async def _connection(self, hosts: list[Host], meta: Meta, site: str) -> tuple[SmtpClient, Host]:
         """An open connection that suits the message. Raises Unroutable, SmtpError, Disconnected."""
         wanted = Tls(bool(meta.require_tls), not meta.skip_verification)
-        if self.connected and self._host in hosts and self._suits(wanted, meta):
-            if self._sent < MESSAGES_PER_CONNECTION:
-                assert self._client is not None and self._host is not None
-                return self._client, self._host
+        fresh = self.connected and self._sent < MESSAGES_PER_CONNECTION
+        if fresh and self._host in hosts and self._suits(wanted, meta):
+            assert self._client is not None and self._host is not None
+            return self._client, self._host
         await self.close()
         problem = ""
         for host in hosts:
@@ -222,7 +228,9 @@ class Trip:
                 continue  # before MAIL the next host may do
             self._host, self._tls, self._sent = host, wanted, 0
             return self._client, host
-        raise Unroutable(499, f"Unable to connect to MX servers: [{site}]" + (f" ({problem[:200]})" if problem else ""))
+        raise Unroutable(
+            499, f"Unable to connect to MX servers: [{site}]" + (f" ({problem[:200]})" if problem else "")
+        )
 
     def _suits(self, wanted: Tls, meta: Meta) -> bool:
         if meta.sending_ip and self._client is not None and self._client.local_address != meta.sending_ip:

@@ -36,7 +36,15 @@ class Delivery:
     """Delivers until told to stop; then finishes what is in flight."""
 
     def __init__(
-        self, *, settings: Settings, db: Db, clock: Clock, spool: Spool, vault: Vault, hostname: str, capture_port: Path
+        self,
+        *,
+        settings: Settings,
+        db: Db,
+        clock: Clock,
+        spool: Spool,
+        vault: Vault,
+        hostname: str,
+        capture_port: Path,
     ) -> None:
         self._db = db
         self._clock = clock

@@ -40,13 +40,23 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     api_key_id: str = ""
     received_from: str = ""  # the `from` part of our Received header, for SMTP
     retention: int = 0  # seconds the domain keeps messages; 0: the default
+    return_host: str  # host of the envelope sender
+    ips: str = ""  # the domain's own addresses, with commas
 
 
 class Acceptor:
     """Takes drafts in. One for each process."""
 
     def __init__(
-        self, *, db: Db, clock: Clock, spool: Spool, vault: Vault, sequence: Sequence, hostname: str, live: bool
+        self,
+        *,
+        db: Db,
+        clock: Clock,
+        spool: Spool,
+        vault: Vault,
+        sequence: Sequence,
+        hostname: str,
+        live: bool,
     ) -> None:
         self._db = db
         self.clock = clock
@@ -163,6 +173,8 @@ class Acceptor:
             require_tls=options.require_tls,
             skip_verification=options.skip_verification,
             sending_ip=options.sending_ip,
+            ips=origin.ips,
+            return_host=origin.return_host,
             suppress_headers=options.suppress_headers,
         )
 

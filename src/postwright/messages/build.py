@@ -103,7 +103,8 @@ def _personal_mime(raw: bytes, personal: Personal) -> bytes:
         for part in message.walk()
         if part.get_content_maintype() == "text" and part.get_filename() is None
     ]
-    if not any([_personal_part(part, person) for part in texts]):
+    filled = [_personal_part(part, person) for part in texts]
+    if not any(filled):
         return raw
     return normalise_newlines(message.as_bytes(policy=_SMTP))
 

@@ -8,7 +8,14 @@ import msgspec
 
 from postwright.mail.addresses import Address, AddressError, parse_list
 from postwright.mail.headers import HeaderError, check_value, decode, format_date
-from postwright.mail.mime import Attachment, compose, insert_headers, normalise_newlines, parse_head, remove_headers
+from postwright.mail.mime import (
+    Attachment,
+    compose,
+    insert_headers,
+    normalise_newlines,
+    parse_head,
+    remove_headers,
+)
 
 from .errors import BadParameter, MessageTooLarge, NoRecipients, TooManyRecipients
 from .options import Options
@@ -88,7 +95,9 @@ def from_form(form: Form, options: Options, domain: str, new_id: str, now: int) 
         headers.append(("Cc", ", ".join(address.header() for address in cc)))
     message_id, chosen = _message_id(options.headers, new_id)
     headers.extend(
-        (name, value) for name, value in chosen if name.lower() not in _OURS and name.lower() != "mime-version"
+        (name, value)
+        for name, value in chosen
+        if name.lower() not in _OURS and name.lower() != "mime-version"
     )
     headers.extend(_marks(options))
     headers.append(("Message-Id", f"<{message_id}>"))
@@ -245,9 +254,7 @@ def _addresses(field: str, values: list[str]) -> list[Address]:
     return found
 
 
-def _targets(
-    to: list[Address], cc: list[Address], bcc: list[Address], options: Options
-) -> list[Target]:
+def _targets(to: list[Address], cc: list[Address], bcc: list[Address], options: Options) -> list[Target]:
     if len(to) + len(cc) + len(bcc) > MAX_RECIPIENTS:
         raise TooManyRecipients
     variables = options.recipient_variables
@@ -304,5 +311,3 @@ def _marks(options: Options) -> list[tuple[str, str]]:
         marks.append(("X-Mailgun-Variables", msgspec.json.encode(options.variables).decode()))
     hidden = options.suppress_headers
     return [] if "all" in hidden else [mark for mark in marks if mark[0].lower() not in hidden]
-
-

@@ -49,9 +49,7 @@ class Options(msgspec.Struct, kw_only=True):
 
 def parse(raw: Raw, now: int, own_ips: frozenset[str]) -> Options:
     """Check and type the options in `raw`. Raises the refusals of errors.py."""
-    sized = sum(
-        len(value.encode()) for name, values in raw.items() if name[:2] in _SIZED for value in values
-    )
+    sized = sum(len(value.encode()) for name, values in raw.items() if name[:2] in _SIZED for value in values)
     if sized > OPTIONS_LIMIT:
         raise OptionsTooLarge
     if _last(raw, "o:archive-to"):
@@ -106,7 +104,9 @@ def _flag(raw: Raw, name: str) -> bool | None:
     if not value:
         return None
     if value not in _YES and value not in _NO:
-        raise BadParameter(f"Invalid value for '{name}': {value[:64]}. It can be 'yes', 'no', 'true', 'false'")
+        raise BadParameter(
+            f"Invalid value for '{name}': {value[:64]}. It can be 'yes', 'no', 'true', 'false'"
+        )
     return value in _YES
 
 
@@ -131,7 +131,7 @@ def _tags(raw: Raw) -> list[str]:
 
 
 def _headers(raw: Raw) -> list[tuple[str, str]]:
-    headers = []
+    headers: list[tuple[str, str]] = []
     for field, values in raw.items():
         if not field.startswith("h:"):
             continue
@@ -152,7 +152,9 @@ def _deliver_at(text: str, now: int) -> int:
     if not text:
         return 0
     try:
-        seconds = float(text) if text.replace(".", "", 1).isdigit() else parsedate_to_datetime(text).timestamp()
+        seconds = (
+            float(text) if text.replace(".", "", 1).isdigit() else parsedate_to_datetime(text).timestamp()
+        )
     except (ValueError, TypeError, OverflowError) as wrong:
         raise BadParameter(f"{text[:100]} is not an RFC-2822 compliant date") from wrong
     if seconds * SECOND > now + AHEAD_DAYS * 86400 * SECOND:

@@ -61,6 +61,7 @@ class Meta(msgspec.Struct, kw_only=True, omit_defaults=True):
     received: str  # the value of our Received header
     storage_url: str
     storage_key: str
+    return_host: str  # host of the envelope sender
     attachments: list[Attached] = []
     tags: list[str] = []
     variables: dict[str, str] = {}
@@ -76,7 +77,8 @@ class Meta(msgspec.Struct, kw_only=True, omit_defaults=True):
     secondary_dkim_public: str = ""
     require_tls: bool | None = None
     skip_verification: bool | None = None
-    sending_ip: str = ""
+    sending_ip: str = ""  # the address that was asked for
+    ips: str = ""  # the domain's own addresses, with commas
     suppress_headers: list[str] = []
 
 

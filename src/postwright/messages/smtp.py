@@ -89,7 +89,9 @@ class SubmissionPolicy(Policy):
             ip=session.peer,
             base_url=self._settings.public_url or self._local_url(),
             received_from=f"from {session.helo or 'unknown'} ([{session.peer}])",
-            retention=credential.message_ttl or 0,
+            retention=credential.message_ttl,
+            return_host=credential.return_host,
+            ips=credential.ips,
         )
         return await self._acceptor.accept(draft, origin)
 

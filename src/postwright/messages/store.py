@@ -34,10 +34,7 @@ def meta(tx: Read, key: int) -> tuple[str, str, bytes] | None:
 def expired(tx: Read, now: int, limit: int) -> Sequence[Any]:
     """Ids of messages past their time."""
     return tx.rows(
-        select(messages.c.id)
-        .where(messages.c.expires_at < now)
-        .order_by(messages.c.expires_at)
-        .limit(limit)
+        select(messages.c.id).where(messages.c.expires_at < now).order_by(messages.c.expires_at).limit(limit)
     )
 
 

@@ -34,9 +34,7 @@ class Person:
 
     def own(self, prefix: str) -> dict[str, str]:
         """The recipient's own headers (`h:`) or variables (`v:`)."""
-        return {
-            key[2:]: as_text(value) for key, value in self._variables.items() if key.startswith(prefix)
-        }
+        return {key[2:]: as_text(value) for key, value in self._variables.items() if key.startswith(prefix)}
 
     def _value(self, found: re.Match[str]) -> str:
         kind, key = found.groups()

@@ -1,5 +1,7 @@
 """Send a message, given in fields or complete."""
 
+from typing import Any
+
 from litestar import Request
 
 from postwright.accounts import Area
@@ -18,6 +20,7 @@ from ..options import parse
 from ..records import Part
 from ..schemas import SendForm, SendMime, Sent, option_fields
 
+HttpRequest = Request[Any, Any, Any]
 _ERRORS = (BadParameter, OptionsTooLarge, TooManyRecipients, SendingRefused, DomainNotFound)
 
 
@@ -34,7 +37,7 @@ class Sending(Controller):
     )
     async def send(
         self,
-        request: Request,
+        request: HttpRequest,
         tenant: DomainScope,
         fields: SendForm,
         acceptor: Acceptor,
@@ -70,7 +73,7 @@ class Sending(Controller):
     )
     async def send_mime(
         self,
-        request: Request,
+        request: HttpRequest,
         tenant: DomainScope,
         fields: SendMime,
         acceptor: Acceptor,
@@ -90,7 +93,7 @@ class Sending(Controller):
         return Sent(f"<{message_id}>")
 
 
-def origin(request: Request, tenant: DomainScope, base_url: str) -> Origin:
+def origin(request: HttpRequest, tenant: DomainScope, base_url: str) -> Origin:
     """Who sends this request."""
     domain: Domain = tenant.domain
     return Origin(
@@ -101,7 +104,9 @@ def origin(request: Request, tenant: DomainScope, base_url: str) -> Origin:
         ip=request.client.host if request.client else "",
         base_url=base_url,
         api_key_id=tenant.principal.key_id,
-        retention=domain.message_ttl or 0,
+        retention=domain.message_ttl,
+        return_host=domain.return_host,
+        ips=domain.ips,
     )
 
 

@@ -1,7 +1,5 @@
 """Stored messages: read one, send one again."""
 
-from litestar import Request
-
 from postwright.accounts import Area
 from postwright.domains import DomainNotFound, DomainScope, domain_scope
 from postwright.kernel.db import Db
@@ -18,7 +16,7 @@ from ..errors import BadParameter, MessageNotFound
 from ..headers import options_of
 from ..options import parse
 from ..schemas import Resend, Sent
-from .sending import origin
+from .sending import HttpRequest, origin
 
 
 class Stored(Controller):
@@ -34,7 +32,7 @@ class Stored(Controller):
     )
     async def read(
         self,
-        request: Request,
+        request: HttpRequest,
         tenant: DomainScope,
         key: str,
         db: Db,
@@ -72,7 +70,7 @@ class Stored(Controller):
     )
     async def resend(
         self,
-        request: Request,
+        request: HttpRequest,
         tenant: DomainScope,
         key: str,
         fields: Resend,

@@ -1,0 +1,51 @@
+"""Sending domains: their settings, DKIM keys, SMTP credentials, DNS records and the proof of ownership.
+
+Tables: `domains`, `dkim_keys`, `smtp_credentials`, `domain_tombstones`. A domain name exists once in an installation
+and belongs to one account. It has at least one active key under its DKIM authority (itself, or a parent domain of
+the same account). A deleted domain leaves a tombstone until every other concept has let go of it. Private keys are
+sealed, passwords hashed with Argon2id.
+"""
+
+from .credentials import NO_PASSWORD, Credential, hash_password, login, verify_password
+from .dns import Installation
+from .errors import BadDomain, DomainNotFound
+from .keys import KeyPair, SigningKey, new_key, signing_key_named, signing_keys
+from .records import Domain
+from .scope import DomainScope, domain_scope
+from .service import (
+    account_of_host,
+    by_id,
+    create_first,
+    find,
+    forget_tombstone,
+    owns,
+    sendable,
+    tombstones,
+)
+
+__all__ = [
+    "NO_PASSWORD",
+    "BadDomain",
+    "Credential",
+    "Domain",
+    "DomainNotFound",
+    "DomainScope",
+    "Installation",
+    "KeyPair",
+    "SigningKey",
+    "account_of_host",
+    "by_id",
+    "create_first",
+    "domain_scope",
+    "find",
+    "forget_tombstone",
+    "hash_password",
+    "login",
+    "new_key",
+    "owns",
+    "sendable",
+    "signing_key_named",
+    "signing_keys",
+    "tombstones",
+    "verify_password",
+]

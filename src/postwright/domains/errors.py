@@ -1,0 +1,44 @@
+"""Why something is not done with a domain."""
+
+from postwright.kernel.errors import Refused
+
+
+class DomainNotFound(Refused):
+    """The account has no such domain."""
+
+    status = 404
+    message = "Domain not found"
+    smtp = (550, "5.7.1")
+
+
+class BadDomain(Refused):
+    """A setting of a domain cannot be what was asked for."""
+
+
+class NameTaken(Refused):
+    """Somebody in this installation has the name."""
+
+    message = "This domain name is already taken"
+
+
+class BadPassword(Refused):
+    """Not a password we take."""
+
+    message = "Password is too short. It must be between 5 and 32 characters."
+
+
+class SandboxStays(Refused):
+    """The sandbox domain cannot be deleted."""
+
+    status = 403
+    message = "Sandbox domains cannot be deleted"
+
+
+class TooManyChecks(Refused):
+    """Verification was asked for too often."""
+
+    status = 429
+    message = "Too Many Requests"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(None, **{"retry-seconds": seconds})

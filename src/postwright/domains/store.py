@@ -1,0 +1,201 @@
+"""SQL of domains."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, update
+
+from postwright.accounts import accounts
+from postwright.kernel.db import Prepared, Read, Write
+
+from .records import Check, Domain
+from .tables import dkim_keys, domain_tombstones, domains, smtp_credentials
+
+Row = sqlalchemy.Row[Any]
+
+_COLUMNS = [column.name for column in domains.columns]
+_FIND = Prepared(
+    select(domains).where(
+        domains.c.account_id == bindparam("account"), domains.c.name == bindparam("domain")
+    ),
+    ("account", "domain"),
+)
+_SENDABLE = Prepared(
+    select(domains.c.state, domains.c.is_disabled, domains.c.type).where(domains.c.id == bindparam("key")),
+    ("key",),
+)
+_decode_checks = msgspec.json.Decoder(dict[str, Check]).decode
+
+
+def find(tx: Read, account_id: str, name: str) -> Domain | None:
+    """The account's domain of that name."""
+    rows = tx.fetch(_FIND, (account_id, name))
+    return _domain(rows[0]) if rows else None
+
+
+def by_id(tx: Read, domain_id: str) -> Domain | None:
+    """The domain with that id."""
+    row = tx.row(select(domains).where(domains.c.id == domain_id))
+    return None if row is None else _domain(row)
+
+
+def _domain(row: Sequence[Any]) -> Domain:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    values["checks"] = _decode_checks(values["checks"])
+    for name in _BOOLEANS:  # plain driver rows have SQLite's 0 and 1
+        values[name] = bool(values[name])
+    return Domain(**values)
+
+
+_BOOLEANS = [column.name for column in domains.columns if isinstance(column.type, sqlalchemy.Boolean)]
+
+
+def sendable(tx: Read, domain_id: str) -> tuple[str, bool, str] | None:
+    """State, is_disabled and type."""
+    rows = tx.fetch(_SENDABLE, (domain_id,))
+    return (rows[0][0], bool(rows[0][1]), rows[0][2]) if rows else None
+
+
+def is_taken(tx: Read, name: str) -> bool:
+    """Whether any account has the name."""
+    return tx.scalar(select(domains.c.id).where(domains.c.name == name)) is not None
+
+
+def account_of_host(tx: Read, host: str) -> str | None:
+    """The account whose domain (or its mailfrom host) is `host`."""
+    found: str | None = tx.scalar(
+        select(domains.c.account_id).where(or_(domains.c.name == host, domains.c.mailfrom_host == host))
+    )
+    return found
+
+
+def insert_domain(tx: Write, values: Mapping[str, Any]) -> bool:
+    """Add a domain; False when the name is taken."""
+    return tx.upsert(domains, values, ["name"]) == 1
+
+
+def set_domain(tx: Write, domain_id: str, values: Mapping[str, Any]) -> int:
+    """Change columns of a domain."""
+    return tx.run(update(domains).where(domains.c.id == domain_id).values(**values))
+
+
+def delete_domain(tx: Write, domain: Domain, now: int) -> None:
+    """Delete a domain and what only it has, leaving a tombstone."""
+    tx.run(delete(smtp_credentials).where(smtp_credentials.c.domain_id == domain.id))
+    tx.run(delete(domains).where(domains.c.id == domain.id))
+    same = (domains.c.account_id == domain.account_id, domains.c.authority == domain.authority)
+    if tx.scalar(select(func.count()).select_from(domains).where(*same)) == 0:
+        tx.run(
+            delete(dkim_keys).where(
+                dkim_keys.c.account_id == domain.account_id, dkim_keys.c.authority == domain.authority
+            )
+        )
+    tx.run(
+        insert(domain_tombstones).values(domain_id=domain.id, account_id=domain.account_id, deleted_at=now)
+    )
+
+
+def tombstones(tx: Read, limit: int) -> list[str]:
+    """Ids of deleted domains that others may still hold something of."""
+    return [row.domain_id for row in tx.rows(select(domain_tombstones.c.domain_id).limit(limit))]
+
+
+def forget_tombstone(tx: Write, domain_id: str) -> None:
+    """Everybody has let go."""
+    tx.run(delete(domain_tombstones).where(domain_tombstones.c.domain_id == domain_id))
+
+
+def page(
+    tx: Read,
+    account_id: str,
+    *,
+    subaccounts: bool,
+    state: str,
+    authority: str,
+    search: str,
+    sort: tuple[str, bool],
+    skip: int,
+    limit: int,
+) -> tuple[int, list[Domain]]:
+    """How many domains there are, and a page of them. `sort`: column, and whether descending."""
+    where: list[ColumnElement[bool]] = [_owners(account_id, subaccounts=subaccounts)]
+    if state:
+        where.append(domains.c.state == state)
+    elif authority:
+        where.append(domains.c.authority == authority)
+    if search:
+        where.append(domains.c.name.contains(search, autoescape=True))
+    total = tx.scalar(select(func.count()).select_from(domains).where(*where))
+    column = domains.c[sort[0]]
+    order = (column.desc(), domains.c.id.desc()) if sort[1] else (column, domains.c.id)
+    rows = tx.rows(select(domains).where(*where).order_by(*order).offset(skip).limit(limit))
+    return total, [_domain(row) for row in rows]
+
+
+def _owners(account_id: str, *, subaccounts: bool) -> ColumnElement[bool]:
+    if not subaccounts:
+        return domains.c.account_id == account_id
+    children = select(accounts.c.id).where(accounts.c.parent_id == account_id)
+    return or_(domains.c.account_id == account_id, domains.c.account_id.in_(children))
+
+
+def add_key(tx: Write, values: Mapping[str, Any]) -> None:
+    """Add a key unless its selector is in use."""
+    tx.upsert(dkim_keys, values, ["account_id", "authority", "selector"])
+
+
+def active_keys(tx: Read, domain_id: str) -> Sequence[Row]:
+    """The active keys of a domain's authority."""
+    joined = dkim_keys.join(
+        domains,
+        (domains.c.account_id == dkim_keys.c.account_id) & (domains.c.authority == dkim_keys.c.authority),
+    )
+    return tx.rows(
+        select(dkim_keys).select_from(joined).where(domains.c.id == domain_id, dkim_keys.c.active.is_(True))
+    )
+
+
+def keys(tx: Read, account_id: str, authority: str) -> Sequence[Row]:
+    """All keys of an authority."""
+    return tx.rows(
+        select(dkim_keys)
+        .where(dkim_keys.c.account_id == account_id, dkim_keys.c.authority == authority)
+        .order_by(dkim_keys.c.selector)
+    )
+
+
+def key(tx: Read, account_id: str, authority: str, selector: str) -> Row | None:
+    """One key."""
+    return tx.row(
+        select(dkim_keys).where(
+            dkim_keys.c.account_id == account_id,
+            dkim_keys.c.authority == authority,
+            dkim_keys.c.selector == selector,
+        )
+    )
+
+
+def credential(tx: Read, domain: str, login: str) -> Row | None:
+    """Account, domain id and name, hash, retention, return host and addresses of a login."""
+    joined = smtp_credentials.join(domains, domains.c.id == smtp_credentials.c.domain_id)
+    return tx.row(
+        select(
+            domains.c.account_id,
+            domains.c.id,
+            domains.c.name,
+            smtp_credentials.c.password_hash,
+            domains.c.message_ttl,
+            func.coalesce(func.nullif(domains.c.mailfrom_host, ""), domains.c.name),
+            domains.c.ips,
+        )
+        .select_from(joined)
+        .where(domains.c.name == domain, smtp_credentials.c.login == login)
+    )
+
+
+def put_credential(tx: Write, domain_id: str, login: str, password_hash: str, now: int) -> None:
+    """Add a login or replace its password."""
+    values = {"domain_id": domain_id, "login": login, "password_hash": password_hash, "created_at": now}
+    tx.upsert(smtp_credentials, values, ["domain_id", "login"], ["password_hash"])
