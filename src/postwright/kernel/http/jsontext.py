@@ -1,6 +1,5 @@
 """JSON from outside: bounded in elements and depth, and free of what a database cannot keep."""
 
-import re
 from typing import Any
 
 import msgspec
@@ -11,7 +10,9 @@ DEPTH = 100  # far more than any of our bodies nests, far less than the interpre
 # Brackets and commas. Each element becomes an object of some 64 bytes, however short its text, so the body
 # limit alone would let 25 MB of "[]," grow to half a gigabyte.
 ELEMENTS = 1_000_000
-_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+# All digits become zeros, the rest spaces: finding a long number this way is ten times as fast as a pattern.
+_DIGITS = bytes(0x30 if chr(byte).isdecimal() else 0x20 for byte in range(256))
+_LONG_NUMBER = b"0" * 19  # 2^63 has 19 digits
 
 
 class BadJson(Refused):
@@ -31,7 +32,7 @@ def parse(data: bytes) -> Any:
         raise BadJson(f"JSON is nested too deeply, max is {DEPTH} levels") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
         raise BadJson(f"unable to parse request: {wrong}") from None
-    if brackets > DEPTH or b"\\u0000" in data or _LONG_NUMBER.search(data):
+    if brackets > DEPTH or b"\\u0000" in data or _LONG_NUMBER in data.translate(_DIGITS):
         _walk(value)
     return value
 
