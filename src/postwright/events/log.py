@@ -37,8 +37,8 @@ def append(tx: Write, now: int, events: Iterable[Event]) -> None:
                 event.domain_id,
                 event.name,
                 event.severity,
-                event.recipient,
-                event.message_id,
+                event.recipient.lower(),
+                event.message_id.lower(),
                 _encode(wire),
             )
         )

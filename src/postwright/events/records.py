@@ -44,7 +44,7 @@ class Event(msgspec.Struct, kw_only=True):
     domain_id: str
     data: dict[str, Any]
     severity: str = ""  # "temporary" | "permanent", for `failed`
-    recipient: str = ""
+    recipient: str = ""  # searched for in lower case
     message_id: str = ""  # without angle brackets
 
     @property

@@ -1,0 +1,178 @@
+"""A search for events: its range, its filters, and the walk over its pages."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from postwright.kernel.db import Read
+from postwright.kernel.http.paging import Links, token_links
+
+from . import filters, store
+from .errors import BadFilter, BadRange
+from .filters import Node, Term
+from .store import Narrow, Place
+
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 300  # behaviour.md 6.4
+BATCH = 500  # rows read at a time while filtering
+MAX_FILTERS = 20
+
+
+class Search(msgspec.Struct, frozen=True, kw_only=True):
+    """What is looked for. It travels whole in every paging token. Times in microseconds."""
+
+    low: int | None = None
+    high: int | None = None
+    ascending: bool = False
+    limit: int = DEFAULT_LIMIT
+    filters: dict[str, list[str]] = {}
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of a search: `turn` from the event at `at`, `seq` (not there: from the end of the range).
+
+    `n`: what follows it; `p`: what precedes it; `i`: what precedes it, itself included; `l`: the last page.
+    """
+
+    search: Search
+    turn: str = "n"
+    at: int = 0
+    seq: int = 0
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A page as found: the events as stored, and where it begins and ends."""
+
+    items: list[bytes]
+    begin: Place | None
+    end: Place | None
+
+
+def search(
+    begin: int | None,
+    end: int | None,
+    ascending: bool | None,
+    limit: int,
+    given: Mapping[str, Sequence[str]],
+) -> Search:
+    """The search that a request describes. Raises BadRange, BadFilter."""
+    low, high, rising = _range(begin, end, ascending)
+    if len(given) > MAX_FILTERS:
+        raise BadFilter("filters", f"at most {MAX_FILTERS} fields expected")
+    wanted = {field: [text for text in texts if text.strip()] for field, texts in given.items()}
+    for field, texts in wanted.items():
+        for text in texts:
+            filters.parse(field, text)
+    return Search(
+        low=low,
+        high=high,
+        ascending=rising,
+        limit=min(limit or DEFAULT_LIMIT, MAX_LIMIT),
+        filters={field: texts for field, texts in wanted.items() if texts},
+    )
+
+
+def _range(begin: int | None, end: int | None, ascending: bool | None) -> tuple[int | None, int | None, bool]:
+    """Lower bound, upper bound, direction: two times imply one (behaviour.md 6.4)."""
+    if begin is not None and end is not None:
+        implied = begin <= end
+        if ascending is not None and ascending != implied and begin != end:
+            raise BadRange("'ascending' contradicts the order of 'begin' and 'end'")
+        return min(begin, end), max(begin, end), implied if ascending is None else ascending
+    if begin is not None:
+        rising = ascending is not False
+        return (begin, None, True) if rising else (None, begin, False)
+    if end is not None:
+        # Without a begin it is now, so the end lies below, unless the caller says that it is climbing to it.
+        return (None, end, True) if ascending else (end, None, False)
+    return None, None, bool(ascending)
+
+
+def find(tx: Read, domain_id: str, page: Page) -> Found:
+    """Read a page. Raises BadFilter for a token that somebody made up."""
+    wanted = page.search
+    parsed = [
+        (field, filters.parse(field, text)) for field, texts in wanted.filters.items() for text in texts
+    ]
+    narrow, rest = _narrow(parsed)
+    keep = _keeper(rest)
+    # A page before its position is read away from it, and turned round.
+    backwards = page.turn != "n"
+    rising = wanted.ascending != backwards
+    place = Place(page.at, page.seq) if page.seq else None
+    inclusive = page.turn == "i"
+    limit = min(max(wanted.limit, 1), MAX_LIMIT)
+    items: list[tuple[Place, bytes]] = []
+    while len(items) < limit:
+        rows = store.read(
+            tx,
+            domain_id,
+            narrow,
+            low=wanted.low,
+            high=wanted.high,
+            place=place,
+            inclusive=inclusive,
+            rising=rising,
+            limit=BATCH if rest else limit,
+        )
+        for row in rows:
+            place, inclusive = Place(row[0], row[1]), False
+            if keep(row[2]):
+                items.append((place, row[2]))
+                if len(items) == limit:
+                    break
+        if len(rows) < (BATCH if rest else limit):
+            break
+    if backwards:
+        items.reverse()
+    places = [place for place, _ in items]
+    return Found([data for _, data in items], places[0] if places else None, places[-1] if places else None)
+
+
+def links(address: str, page: Page, found: Found) -> Links:
+    """The four links around a page. They always work: an empty page can be asked for again and again."""
+    wanted = page.search
+    first = Page(search=wanted)
+    last = Page(search=wanted, turn="l")
+    if found.begin is not None and found.end is not None:
+        following = Page(search=wanted, at=found.end.at, seq=found.end.seq)
+        previous = Page(search=wanted, turn="p", at=found.begin.at, seq=found.begin.seq)
+    elif page.turn == "n":
+        # Behind the end: newer events will come here, and the way back leads to the last ones.
+        following = page
+        previous = Page(search=wanted, turn="i", at=page.at, seq=page.seq) if page.seq else last
+    else:
+        following, previous = first, page
+    return token_links(address, first=first, next=following, previous=previous, last=last, in_path=True)
+
+
+def _narrow(parsed: list[tuple[str, Node]]) -> tuple[Narrow, list[tuple[str, Node]]]:
+    """What the database can look for by itself, and what is left to look at in each event."""
+    exact: dict[str, str] = {}
+    rest: list[tuple[str, Node]] = []
+    for field, node in parsed:
+        word = node.word if isinstance(node, Term) else ""
+        usable = field in ("event", "severity", "message-id") or (field == "recipient" and "@" in word)
+        if word and usable and exact.get(field, word) == word:
+            exact[field] = word
+        else:
+            rest.append((field, node))
+    narrow = Narrow(
+        name=exact.get("event"),
+        severity=exact.get("severity"),
+        recipient=exact.get("recipient"),
+        message_id=exact.get("message-id"),
+    )
+    return narrow, rest
+
+
+def _keeper(rest: list[tuple[str, Node]]) -> Callable[[bytes], bool]:
+    if not rest:
+        return lambda data: True
+
+    def keep(data: bytes) -> bool:
+        event: dict[str, Any] = msgspec.json.decode(data)
+        return all(filters.matches(node, filters.values(field, event)) for field, node in rest)
+
+    return keep
