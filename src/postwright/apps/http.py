@@ -11,6 +11,10 @@ from litestar.types import ASGIApp
 from postwright import domains
 from postwright.accounts import auth
 from postwright.kernel.http import make_app
+from postwright.kernel.http.openapi import OpenApi
+from postwright.kernel.http.server import BoundedProtocol
+from postwright.kernel.outgoing import Outgoing
+from postwright.webhooks import WebhookSender
 
 from . import health
 from .concepts import CONTROLLERS
@@ -22,9 +26,9 @@ BACKLOG = 1024
 KEEP_ALIVE_SECONDS = 75
 
 
-def build(context: Context) -> ASGIApp:
+def build(context: Context, outgoing: Outgoing) -> ASGIApp:
     """The application of one process."""
-    served = (*CONTROLLERS, *health.CONTROLLERS)
+    served = (*CONTROLLERS, *health.CONTROLLERS, OpenApi)
     authenticator = auth.Authenticator(context.db, context.clock)
     constants = {
         "db": context.db,
@@ -34,13 +38,17 @@ def build(context: Context) -> ASGIApp:
         "settings": context.settings,
         "acceptor": acceptor(context),
         "authenticator": authenticator,
+        "outgoing": outgoing,
+        "webhook_sender": WebhookSender(
+            settings=context.settings, db=context.db, clock=context.clock, vault=context.vault
+        ),
         "owns_domain": domains.owns,
         "installation": domains.Installation.of(context.settings, context.hostname),
     }
     return make_app(
         (*served, *planned_controllers(served)),
         constants=constants,
-        dependencies={"principal": auth.principal, "tenant": domains.domain_scope()},
+        dependencies={"principal": auth.principal, "tenant": domains.scope_finder()},
         guards=[authenticator.guard],
         public_url=context.settings.public_url,
     )
@@ -60,12 +68,20 @@ async def run(
     ready: Callable[[], None],
 ) -> None:
     """Serve HTTP on the given sockets until `stop`; requests under way are finished."""
+    async with Outgoing(context.settings) as outgoing:
+        await _serve(build(context, outgoing), sockets["http"], stop, ready)
+
+
+async def _serve(
+    app: ASGIApp, sockets: list[socket.socket], stop: asyncio.Event, ready: Callable[[], None]
+) -> None:
     config = uvicorn.Config(
-        build(context),
+        app,
         loop="none",
-        http="httptools",
+        http=BoundedProtocol,
         lifespan="on",
         log_config=None,
+        log_level="warning",
         access_log=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
@@ -74,7 +90,7 @@ async def run(
         proxy_headers=False,
     )
     server = _Server(config)
-    serving = asyncio.create_task(server.serve(sockets["http"]))
+    serving = asyncio.create_task(server.serve(sockets))
     while not server.started and not serving.done():  # noqa: ASYNC110  uvicorn has no event for it
         await asyncio.sleep(0.01)
     if serving.done():

@@ -5,7 +5,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 
-from postwright import events, messages
+from postwright import domains, events, messages, queue, webhooks
 from postwright.kernel.clock import SECOND
 from postwright.kernel.db import StoreUnavailable
 from postwright.webhooks import WebhookProjection, WebhookSender
@@ -51,12 +51,26 @@ async def _project(context: Context, projection: events.Projection, stop: asynci
 
 async def _housekeeping(context: Context) -> None:
     now = context.clock.now()
+    for domain_id in await context.db.read(domains.tombstones, 100):
+        await _let_go(context, domain_id)
     while await messages.expire(context.db, context.spool, now):
         pass
     before = now - context.settings.event_retention_days * 86400 * SECOND
     while await context.db.write(events.expire, before):
         pass
     await context.spool.sweep(context.db)
+
+
+async def _let_go(context: Context, domain_id: str) -> None:
+    """Delete what a deleted domain still holds, a piece at a time, and then its tombstone."""
+    while await context.db.write(queue.purge, domain_id):
+        pass
+    while await messages.forget_domain(context.db, context.spool, domain_id):
+        pass
+    while await context.db.write(events.forget_domain, domain_id):
+        pass
+    await context.db.write(webhooks.forget_domain, domain_id)
+    await context.db.write(domains.forget_tombstone, domain_id)
 
 
 async def _every(seconds: float, job: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from functools import partial
 
 from postwright.capture import CapturePolicy
 from postwright.mail.smtp import Policy, SmtpServer
@@ -35,7 +36,7 @@ async def run(
     for name, listening in sockets.items():
         policy = doors[name]
         for sock in listening:
-            servers.append(await loop.create_server(lambda policy=policy: SmtpServer(policy), sock=sock))
+            servers.append(await loop.create_server(partial(SmtpServer, policy), sock=sock))
     ready()
     await stop.wait()
     for server in servers:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from postwright import queue
+from postwright import queue, webhooks
 from postwright.delivery import ambiguous_seconds
 from postwright.kernel.db.migrate import migrate
 from postwright.kernel.settings import Settings
@@ -62,3 +62,4 @@ def _release(context: Context) -> None:
     """Nobody else is alive on this store, so what was leased when the last server died is free at once."""
     pause = ambiguous_seconds(context.settings)
     context.db.write_now(queue.release_all, context.clock.now(), pause)
+    context.db.write_now(webhooks.release_all, context.clock.now())

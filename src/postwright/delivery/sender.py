@@ -171,12 +171,7 @@ class Trip:
             primary = built.primary_dkim
             client, host = await self._connection(hosts, meta, item.site)
             result = await client.send(
-                verp.build(
-                    self._sender.bounce_key,
-                    self._sender.delivery_token(item.id),
-                    item.recipient,
-                    meta.return_host,
-                ),
+                self._sender.envelope_sender(item, meta),
                 [item.recipient],
                 built.data,
                 smtputf8=built.smtputf8,

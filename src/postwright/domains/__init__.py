@@ -11,7 +11,7 @@ from .dns import Installation
 from .errors import BadDomain, DomainNotFound
 from .keys import KeyPair, SigningKey, new_key, signing_key_named, signing_keys
 from .records import Domain
-from .scope import DomainScope, domain_scope
+from .scope import DomainScope, domain_scope, scope_finder
 from .service import (
     account_of_host,
     by_id,
@@ -43,6 +43,7 @@ __all__ = [
     "login",
     "new_key",
     "owns",
+    "scope_finder",
     "sendable",
     "signing_key_named",
     "signing_keys",

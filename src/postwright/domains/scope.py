@@ -43,10 +43,12 @@ def domain_scope(text: str = DomainNotFound.message) -> Provide:
 
     `{name}` in the text stands for what was asked for.
     """
-    return provide(_finder(text))
+    return provide(scope_finder(text))
 
 
-def _finder(text: str) -> Callable[..., Coroutine[Any, Any, DomainScope]]:
+def scope_finder(text: str = DomainNotFound.message) -> Callable[..., Coroutine[Any, Any, DomainScope]]:
+    """The function behind `domain_scope`."""
+
     async def tenant(domain: str, principal: Principal, db: Db) -> DomainScope:
         try:
             name = to_ascii(domain.strip())

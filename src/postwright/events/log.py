@@ -70,3 +70,8 @@ def head(tx: Read) -> int:
 def expire(tx: Write, before: int, limit: int = 5000) -> int:
     """Delete up to `limit` events older than `before` (microseconds); how many it deleted."""
     return store.delete_before(tx, before, limit)
+
+
+def forget_domain(tx: Write, domain_id: str, limit: int = 5000) -> int:
+    """Delete up to `limit` events of a deleted domain; how many it deleted."""
+    return store.delete_domain(tx, domain_id, limit)

@@ -59,6 +59,12 @@ def delete_before(tx: Write, before: int, limit: int) -> int:
     return tx.run(delete(events).where(events.c.seq.in_(old)))
 
 
+def delete_domain(tx: Write, domain_id: str, limit: int) -> int:
+    """Delete some rows of a domain."""
+    some = select(events.c.seq).where(events.c.domain_id == domain_id).limit(limit)
+    return tx.run(delete(events).where(events.c.seq.in_(some)))
+
+
 def cursor(tx: Read, reader: str) -> int | None:
     """Where `reader` is, or None when it never started."""
     seq: int | None = tx.scalar(select(cursors.c.seq).where(cursors.c.reader == reader))

@@ -13,7 +13,16 @@ from typing import Any
 import msgspec
 
 PREFIX = "POSTWRIGHT_"
-_FLAGS = {"yes": "yes", "true": "yes", "1": "yes", "on": "yes", "no": "no", "false": "no", "0": "no", "off": "no"}
+_FLAGS = {
+    "yes": "yes",
+    "true": "yes",
+    "1": "yes",
+    "on": "yes",
+    "no": "no",
+    "false": "no",
+    "0": "no",
+    "off": "no",
+}
 
 
 class SettingsError(ValueError):
@@ -119,7 +128,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _LISTEN_LOCAL = {"http": "127.0.0.1:8025", "submission": "127.0.0.1:2587", "mx": "127.0.0.1:2525"}
-_LISTEN_LIVE = {"http": "0.0.0.0:8025", "submission": "0.0.0.0:587", "mx": "0.0.0.0:25"}  # noqa: S104
+_LISTEN_LIVE = {"http": "0.0.0.0:8025", "submission": "0.0.0.0:587", "mx": "0.0.0.0:25"}
 _NAMES = tuple(field.name for field in msgspec.structs.fields(Settings))
 
 

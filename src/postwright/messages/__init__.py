@@ -9,6 +9,17 @@ from . import build, facts
 from .accept import Acceptor
 from .loading import Loaded, load
 from .records import Meta, Personal, decode_personal
-from .retention import expire
+from .retention import expire, forget_domain
 
-__all__ = ["Acceptor", "Loaded", "Meta", "Personal", "build", "decode_personal", "expire", "facts", "load"]
+__all__ = [
+    "Acceptor",
+    "Loaded",
+    "Meta",
+    "Personal",
+    "build",
+    "decode_personal",
+    "expire",
+    "facts",
+    "forget_domain",
+    "load",
+]

@@ -10,8 +10,15 @@ BATCH = 200
 
 async def expire(db: Db, spool: Spool, now: int) -> int:
     """Delete one batch of expired messages with their bytes; how many."""
-    rows = await db.read(store.expired, now, BATCH)
-    keys = [row.id for row in rows]
+    return await _delete(db, spool, [row.id for row in await db.read(store.expired, now, BATCH)])
+
+
+async def forget_domain(db: Db, spool: Spool, domain_id: str) -> int:
+    """Delete one batch of a deleted domain's messages; how many."""
+    return await _delete(db, spool, [row.id for row in await db.read(store.of_domain, domain_id, BATCH)])
+
+
+async def _delete(db: Db, spool: Spool, keys: list[int]) -> int:
     if keys:
         files = await db.write(_remove, spool, keys)
         await spool.unlink(files)

@@ -38,6 +38,11 @@ def expired(tx: Read, now: int, limit: int) -> Sequence[Any]:
     )
 
 
+def of_domain(tx: Read, domain_id: str, limit: int) -> Sequence[Any]:
+    """Ids of messages of a domain."""
+    return tx.rows(select(messages.c.id).where(messages.c.domain_id == domain_id).limit(limit))
+
+
 def remove(tx: Write, keys: Sequence[int]) -> None:
     """Delete messages."""
     tx.run(delete(messages).where(messages.c.id.in_(keys)))

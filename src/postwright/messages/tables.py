@@ -9,7 +9,7 @@ messages = Table(
     metadata,
     Column("id", Micros, primary_key=True, autoincrement=False),  # names the body in the spool too
     Column("account_id", Text, nullable=False),
-    Column("domain_id", Text, nullable=False),
+    Column("domain_id", Text, nullable=False, index=True),
     Column("meta", LargeBinary, nullable=False),  # records.Meta as MessagePack
     Column("expires_at", Micros, nullable=False, index=True),
 )

@@ -107,9 +107,7 @@ def recover(tx: Write, ended_before: int, due: int, due_started: int) -> int:
 
 def purge(tx: Write, domain_id: str, limit: int) -> int:
     """Delete up to `limit` rows of a domain that nobody is working on."""
-    some = (
-        select(queue.c.id).where(queue.c.domain_id == domain_id, queue.c.state == QUEUED).limit(limit)
-    )
+    some = select(queue.c.id).where(queue.c.domain_id == domain_id, queue.c.state == QUEUED).limit(limit)
     return tx.run(delete(queue).where(queue.c.id.in_(some)))
 
 

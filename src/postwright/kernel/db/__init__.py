@@ -11,4 +11,14 @@ from .nodes import lease_node
 from .schema import Micros, metadata
 from .tx import Prepared, Read, Write
 
-__all__ = ["Db", "Micros", "Prepared", "Read", "StoreUnavailable", "Write", "lease_node", "metadata", "open_db"]
+__all__ = [
+    "Db",
+    "Micros",
+    "Prepared",
+    "Read",
+    "StoreUnavailable",
+    "Write",
+    "lease_node",
+    "metadata",
+    "open_db",
+]

@@ -1,6 +1,7 @@
 """`Db`: reads, and writes with group commit."""
 
 import asyncio
+import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import psycopg
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from ..errors import Refused
@@ -30,6 +32,7 @@ class StoreUnavailable(Refused):
     message = "The message store is not available right now, please try again"
 
 
+_FAILURES = (DBAPIError, OSError, sqlite3.OperationalError, psycopg.OperationalError)
 _Job = tuple[Callable[[Write], Any], "asyncio.Future[Any]"]
 
 
@@ -59,7 +62,8 @@ class Db:
         if self._inline:
             if self._reader is None:
                 self._reader = self._open(read_only=True)
-            return self._reader.snapshot(fn, *args, **kwargs)
+            inline: T = self._reader.snapshot(fn, *args, **kwargs)
+            return inline
         return await self.scan(fn, *args, **kwargs)
 
     async def scan(self, fn: Callable[Concatenate[Read, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -113,7 +117,8 @@ class Db:
         if not hasattr(self._local, "session"):
             self._local.session = self._open(read_only=True)
         session: Session = self._local.session
-        return session.snapshot(fn, *args, **kwargs)
+        found: T = session.snapshot(fn, *args, **kwargs)
+        return found
 
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()
@@ -155,10 +160,10 @@ class Db:
             jobs.extend(self._take())
             outcomes = writer.run([call for call, _ in jobs])
             await loop.run_in_executor(self._write_thread, writer.commit)
-        except (DBAPIError, OSError, *self._store.driver_errors) as failure:
+        except _FAILURES as failure:
             writer.rollback()
             raise StoreUnavailable from failure
-        return [_translated(outcome, self._store.driver_errors) for outcome in outcomes]
+        return [_translated(outcome) for outcome in outcomes]
 
     def _run_batch(self, calls: list[Callable[[Write], Any]]) -> list[Any]:
         """One transaction for all `calls`, on this thread; what each gave or raised."""
@@ -169,18 +174,18 @@ class Db:
             writer.begin()
             outcomes = writer.run(calls)
             writer.commit()
-        except (DBAPIError, OSError, *self._store.driver_errors) as failure:
+        except _FAILURES as failure:
             writer.rollback()
             raise StoreUnavailable from failure
-        return [_translated(outcome, self._store.driver_errors) for outcome in outcomes]
+        return [_translated(outcome) for outcome in outcomes]
 
 
 def _call(fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], tx: Write) -> T:
     return fn(tx, *args, **kwargs)
 
 
-def _translated(outcome: Any, driver_errors: tuple[type[Exception], ...]) -> Any:
-    if isinstance(outcome, (OperationalError, *driver_errors)):
+def _translated(outcome: Any) -> Any:
+    if isinstance(outcome, OperationalError | sqlite3.OperationalError | psycopg.OperationalError):
         unavailable = StoreUnavailable()
         unavailable.__cause__ = outcome
         return unavailable

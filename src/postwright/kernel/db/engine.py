@@ -150,7 +150,6 @@ class Store:
     def __init__(self, engine: Engine, lock_path: Path | None) -> None:
         self.engine = engine
         self.dialect = engine.dialect.name
-        self.driver_errors: tuple[type[Exception], ...] = (sqlite3.OperationalError, psycopg.OperationalError)
         self._lock_path = lock_path
 
     def session(self, *, read_only: bool) -> Session:

@@ -27,11 +27,10 @@ class Prepared:
     def sql(self, dialect: str) -> "tuple[str, _Arrange | None]":
         """The text for `dialect`, and how to arrange values for it (None: as they are)."""
         if dialect not in self._compiled:
-            target: Dialect = (
-                sqlite.dialect() if dialect == "sqlite" else postgresql.dialect(paramstyle="format")
-            )
-            compiled = self._clause.compile(dialect=target, column_keys=list(self._names))
-            wanted: Sequence[str] = compiled.positiontup or []  # type: ignore[attr-defined]
+            kind: Any = sqlite.dialect if dialect == "sqlite" else postgresql.dialect
+            target: Dialect = kind() if dialect == "sqlite" else kind(paramstyle="format")
+            compiled: Any = self._clause.compile(dialect=target, column_keys=list(self._names))
+            wanted: Sequence[str] = compiled.positiontup or []
             arrange = None if tuple(wanted) == self._names else _arrange(wanted, self._names, compiled.params)
             self._compiled[dialect] = (str(compiled), arrange)
         return self._compiled[dialect]
@@ -103,9 +102,7 @@ class Write(Read):
     def do_many(self, stmt: Prepared, rows: Iterable[Sequence[Any]]) -> None:
         """Run a prepared statement for each row of values."""
         sql, arrange = stmt.sql(self.dialect)
-        self._driver_cursor().executemany(
-            sql, rows if arrange is None else [arrange(row) for row in rows]
-        )
+        self._driver_cursor().executemany(sql, rows if arrange is None else [arrange(row) for row in rows])
 
     def upsert(
         self,

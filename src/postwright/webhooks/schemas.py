@@ -1,0 +1,150 @@
+"""Requests and replies of the webhook operations."""
+
+from typing import Any
+
+import msgspec
+
+from postwright.kernel.http import dates
+
+from .service import Hook, Urls
+
+
+class NewWebhook(msgspec.Struct, kw_only=True):
+    """URLs for one type of event."""
+
+    id: str
+    url: list[str]
+
+
+class SetWebhook(msgspec.Struct, kw_only=True):
+    """The URLs that replace those of a type."""
+
+    url: list[str]
+
+
+class TestWebhook(msgspec.Struct, kw_only=True):
+    """Where to send a sample; to the type's own URLs when left out."""
+
+    url: list[str] = []
+
+
+class UrlTypes(msgspec.Struct, kw_only=True):
+    """A URL and the types it is told of (repeated, or with commas)."""
+
+    url: str = ""
+    event_types: list[str] = []
+
+
+class UrlFilter(msgspec.Struct, kw_only=True):
+    """URLs, with commas."""
+
+    url: list[str] = []
+
+
+class AccountWebhook(UrlTypes, kw_only=True):
+    """A webhook of the account."""
+
+    description: str | None = None
+
+
+class IdFilter(msgspec.Struct, kw_only=True):
+    """Which webhooks: ids with commas, or all."""
+
+    webhook_ids: str | None = None
+    all: bool = False
+
+
+class WebhookUrls(msgspec.Struct):
+    """The URLs of one type; the first also by itself, for older clients."""
+
+    urls: list[str]
+    url: str
+
+
+class Webhooks(msgspec.Struct):
+    """The URLs of each type that has any."""
+
+    webhooks: dict[str, WebhookUrls]
+
+
+class OneWebhook(msgspec.Struct):
+    """The URLs of one type."""
+
+    webhook: WebhookUrls
+
+
+class WebhookChanged(msgspec.Struct):
+    """What was done, and the URLs it concerned."""
+
+    message: str
+    webhook: WebhookUrls
+
+
+class Tested(msgspec.Struct):
+    """What the receiver said to a sample."""
+
+    code: int
+    message: str
+
+
+class HookInfo(msgspec.Struct):
+    """A webhook of the account."""
+
+    webhook_id: str
+    description: str
+    url: str
+    event_types: list[str]
+    created_at: str
+
+
+class HookList(msgspec.Struct):
+    """The webhooks of the account, oldest first."""
+
+    webhooks: list[HookInfo]
+
+
+class HookCreated(msgspec.Struct):
+    """The new webhook."""
+
+    webhook_id: str
+
+
+def shown(urls: list[str]) -> WebhookUrls:
+    """URLs as answers show them."""
+    return WebhookUrls(urls, urls[0])
+
+
+def all_shown(urls: Urls) -> Webhooks:
+    """The URLs of a level as answers show them."""
+    return Webhooks({name: shown(each) for name, each in urls.items()})
+
+
+def info(hook: Hook) -> HookInfo:
+    """A webhook as answers show it."""
+    return HookInfo(hook.id, hook.description, hook.url, hook.event_types, dates.rfc3339(hook.created_at))
+
+
+def sample(kind: str, domain: str, account_id: str, now: int) -> dict[str, Any]:
+    """An event that never happened, for trying a receiver out."""
+    name, _, _ = kind.partition("_")
+    event = "failed" if kind.endswith("_fail") else kind
+    data: dict[str, Any] = {
+        "event": event,
+        "id": "sample",
+        "timestamp": now / 1_000_000,
+        "log-level": "info",
+        "account": {"id": account_id},
+        "domain": {"name": domain},
+        "recipient": f"sample@{domain}",
+        "recipient-domain": domain,
+        "tags": ["sample"],
+        "campaigns": [],
+        "user-variables": {},
+        "flags": {"is-test-mode": True},
+        "message": {"headers": {"message-id": f"sample@{domain}"}, "attachments": [], "size": 0},
+    }
+    if event == "failed":
+        data["severity"] = name
+        data["reason"] = "generic"
+        data["delivery-status"] = {"attempt-no": 1, "code": 550, "message": "sample", "description": None}
+    return data
