@@ -1,6 +1,7 @@
 """What the end-to-end tests share: an HTTP client and patience."""
 
 import asyncio
+import base64
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -24,8 +25,9 @@ class Api:
     async def call(self, method: str, path: str, *, key: str | None = None, **more: Any) -> tuple[int, Any]:
         """Status and body (JSON when it is)."""
         url = path if path.startswith("http") else self.server.base_url + path
-        auth = aiohttp.BasicAuth("api", self.server.api_key if key is None else key)
-        async with self._session.request(method, url, auth=auth, **more) as answer:
+        basic = base64.b64encode(f"api:{self.server.api_key if key is None else key}".encode()).decode()
+        headers = {"Authorization": f"Basic {basic}"} | more.pop("headers", {})
+        async with self._session.request(method, url, headers=headers, **more) as answer:
             is_json = answer.content_type == "application/json"
             return answer.status, (await answer.json() if is_json else await answer.read())
 
@@ -42,7 +44,8 @@ class Api:
             "subject": "Hi",
             "text": "Hello.",
         } | {name.replace("__", ":").replace("_", "-"): value for name, value in fields.items()}
-        status, body = await self.call("POST", f"/v3/{domain}/messages", data=given)
+        pairs = [(k, v) for k, each in given.items() for v in (each if isinstance(each, list) else [each])]
+        status, body = await self.call("POST", f"/v3/{domain}/messages", data=pairs)
         assert status == 200, body
         assert body["message"] == "Queued. Thank you."
         return body["id"].strip("<>")

@@ -9,6 +9,7 @@ import smtplib
 import ssl
 from typing import Any
 
+import aiohttp
 import dkim
 
 from postwright.testing.catcher import Catcher
@@ -93,14 +94,21 @@ async def test_every_recipient_of_a_batch_sees_only_itself(api: Api, sink: Sink)
         assert (parsed["To"], parsed["Subject"]) == (shown, word)
         assert parsed.get_content().strip() == f"Word: {word}"
         assert parsed["Message-Id"] == f"<{sent}>"
-        other = "eve" if address.startswith("bob") else "bob"
+        other = "eve@example.org" if address.startswith("bob") else "bob@example.net"
         assert other.encode() not in messages[address].data.lower()
+
+
+def _form(**fields: str | bytes) -> aiohttp.FormData:
+    form = aiohttp.FormData()
+    for name, value in fields.items():
+        form.add_field(name, value, filename="message.mime" if isinstance(value, bytes) else None)
+    return form
 
 
 async def test_mime_and_resend(api: Api, sink: Sink) -> None:
     raw = b"From: ann@mail.example.com\r\nTo: all@example.net\r\nSubject: raw\r\n\r\n.dot\r\n\r\n last \r\n"
     status, body = await api.call(
-        "POST", f"/v3/{DOMAIN}/messages.mime", data={"to": "bob@example.net", "message": raw}
+        "POST", f"/v3/{DOMAIN}/messages.mime", data=_form(to="bob@example.net", message=raw)
     )
     assert status == 200
     (message,) = await sink.wait(1, 15)

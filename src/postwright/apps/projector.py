@@ -17,6 +17,7 @@ log = logging.getLogger("postwright.projector")
 POLL_SECONDS = 0.1
 HOUSEKEEPING_SECONDS = 60.0
 PAUSE_SECONDS = 1.0
+PROJECTIONS: tuple[events.Projection, ...] = (WebhookProjection(),)
 
 
 async def run(
@@ -27,10 +28,9 @@ async def run(
 ) -> None:
     """Run every projection and timer until `stop`."""
     sender = WebhookSender(settings=context.settings, db=context.db, clock=context.clock, vault=context.vault)
-    projections = [WebhookProjection()]
     ready()
     await asyncio.gather(
-        *(_project(context, projection, stop) for projection in projections),
+        *(_project(context, projection, stop) for projection in PROJECTIONS),
         _every(HOUSEKEEPING_SECONDS, lambda: _housekeeping(context), stop),
         sender.run(stop),
     )

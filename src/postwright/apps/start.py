@@ -12,6 +12,7 @@ from postwright.kernel.settings import Settings
 
 from .context import Context, open_context
 from .first_run import Welcome, first_run
+from .projector import PROJECTIONS
 from .supervisor import StartFailed, Supervisor
 
 Show = Callable[[Settings, Supervisor, Welcome | None], None]
@@ -33,6 +34,8 @@ def start(settings: Settings, show: Show) -> int:
     context = open_context(settings, "start")
     try:
         welcome = first_run(context)
+        for projection in PROJECTIONS:
+            context.db.write_now(projection.begin)
         if alone is not None:
             _release(context)
     finally:

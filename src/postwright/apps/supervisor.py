@@ -39,6 +39,7 @@ class Supervisor:
         self._settings = settings
         self._sockets: dict[str, list[socket.socket]] = {}
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._ready: dict[str, int] = {}  # pipes on which starting processes say that they are ready
         self._stopping = False
 
     def bind(self) -> None:
@@ -71,25 +72,28 @@ class Supervisor:
 
     def start(self) -> None:
         """Start every process and wait until all are ready. Raises StartFailed."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
         counts = {"http": self._settings.http_processes, "delivery": self._settings.delivery_processes}
         for role in self.roles:
             for number in range(1, counts.get(role, 1) + 1):
                 self._spawn(role, f"{role}-{number}")
+        for name in self._children:
+            self._wait_ready(name)
 
     def run(self) -> int:
         """Restart what dies, until SIGTERM or SIGINT; then stop everything. The exit status."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
         while not self._stopping:
             for name, child in list(self._children.items()):
                 status = child.poll()
                 if status is not None and not self._stopping:
-                    log.error("process ended; starting it again", extra={"process": name, "status": status})
+                    log.error("process ended; starting it again", extra={"child": name, "status": status})
                     time.sleep(RESTART_SECONDS)
                     try:
                         self._spawn(name.partition("-")[0], name)
+                        self._wait_ready(name)
                     except StartFailed as failed:
-                        log.error("restart failed", extra={"process": name, "reason": str(failed)})
+                        log.error("restart failed", extra={"child": name, "reason": str(failed)})
             time.sleep(0.2)
         return self.stop()
 
@@ -102,7 +106,7 @@ class Supervisor:
             try:
                 child.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                log.error("process did not stop in time", extra={"process": name})
+                log.error("process did not stop in time", extra={"child": name})
                 child.kill()
                 child.wait()
         return 0
@@ -155,10 +159,11 @@ class Supervisor:
         child.stdin.write(json.dumps(task).encode())
         child.stdin.close()
         self._children[name] = child
-        self._wait_ready(ready_read, name, child)
+        self._ready[name] = ready_read
 
-    def _wait_ready(self, fd: int, name: str, child: subprocess.Popen[bytes]) -> None:
-        with os.fdopen(fd, "rb") as pipe:
+    def _wait_ready(self, name: str) -> None:
+        child = self._children[name]
+        with os.fdopen(self._ready.pop(name), "rb") as pipe:
             if pipe.read(1) != b"1":  # the end of the pipe: the process died before it was ready
                 raise StartFailed(f"{name} did not start (status {child.wait()}); its log above says why")
 

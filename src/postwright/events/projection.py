@@ -16,7 +16,8 @@ class Projection(ABC):
     """A reader of the event log.
 
     `apply` and the cursor's move are one transaction: each event has its effect exactly once, whatever dies.
-    A new projection starts at the end of the log unless `replay` is set, which starts it at the beginning.
+    A new projection starts at the end of the log unless `replay` is set, which starts it at the beginning; where
+    that is gets decided by `begin`, before anything can be appended that it should see.
     """
 
     name: ClassVar[str]
@@ -30,7 +31,7 @@ class Projection(ABC):
         """Read one batch; how many events it held (0: nothing new)."""
         at, entries = await db.read(self._next)
         if at is None:
-            await db.write(self._start)
+            await db.write(self.begin)
             return 0
         if entries:
             await db.write(self._advance, at, entries)
@@ -40,7 +41,8 @@ class Projection(ABC):
         at = store.cursor(tx, self.name)
         return at, ([] if at is None else read(tx, at, BATCH))
 
-    def _start(self, tx: Write) -> None:
+    def begin(self, tx: Write) -> None:
+        """Save where to start, once; again it does nothing."""
         if store.cursor(tx, self.name) is None:
             store.move_cursor(tx, self.name, 0 if self.replay else head(tx))
 
