@@ -6,7 +6,7 @@ that same order, so that a page of events in time order never gets a late entry 
 customer sees of the past is made from these rows by readers with cursors of their own; nobody is called.
 """
 
-from .log import append, expire, forget_domain, head, read
+from .log import Entry, append, expire, forget_domain, head, read
 from .projection import Projection
 from .records import EVENT_NAMES, WEBHOOK_TYPES, Event, webhook_type
 from .tables import events as events_table
@@ -14,6 +14,7 @@ from .tables import events as events_table
 __all__ = [
     "EVENT_NAMES",
     "WEBHOOK_TYPES",
+    "Entry",
     "Event",
     "Projection",
     "append",

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from postwright.events import Projection, webhook_type
-from postwright.events.log import Entry
+from postwright.events import Entry, Projection, webhook_type
 from postwright.kernel.db import Write
 
 from . import store

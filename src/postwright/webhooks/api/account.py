@@ -48,7 +48,7 @@ class AccountHooks(Controller):
 
     @delete(
         "/v1/webhooks",
-        id="webhooks.account.delete_all",
+        id="webhooks.account.delete_many",
         access=Area.WEBHOOKS,
         status=204,
         errors=(BadIds, *_ERRORS),
