@@ -20,7 +20,11 @@ published = pytest.mark.skipif(
     not all(path.exists() for path in PUBLISHED), reason="the published descriptions are not here"
 )
 # Where a working operation differs from its published description on purpose: what lacks, and why.
-KNOWN: dict[str, str] = {}
+KNOWN: dict[str, str] = {
+    "GET /v3/{domain_name}/events: missing response field: items[].delivery-status.mxhost": (
+        "a slip of the published description: the service and its clients say mx-host"
+    ),
+}
 
 
 def test_what_works_is_routed_and_what_is_routed_works() -> None:

@@ -12,8 +12,6 @@ scratch = Table("scratch", MetaData(), Column("id", Integer, primary_key=True), 
 ADD = Prepared(insert(scratch), ("id", "word"))
 
 
-
-
 @pytest.fixture
 async def db(database_url: str, tmp_path: Path):
     db = open_db(database_url, tmp_path)

@@ -72,8 +72,8 @@ class Supervisor:
 
     def start(self) -> None:
         """Start every process and wait until all are ready. Raises StartFailed."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
         counts = {"http": self._settings.http_processes, "delivery": self._settings.delivery_processes}
         for role in self.roles:
             for number in range(1, counts.get(role, 1) + 1):

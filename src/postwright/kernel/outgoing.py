@@ -1,21 +1,25 @@
 """HTTP to addresses that users give: webhooks, forwards, archives.
 
-Such a URL must not become a way into our own network (SSRF). The host is resolved once, every address it has is
-judged, and exactly those addresses are connected to, so that a name cannot answer differently the second time.
-Redirects are not followed, since they would lead anywhere; nothing is sent but what the caller gives.
+Such a URL must not become a way into our own network (SSRF). It is parsed once, by the parser of the client that
+calls it: two parsers can see two hosts. The host is resolved once, every address it has is judged, and exactly those
+addresses are connected to, so that a name cannot answer differently the second time; each socket judges its address
+again. Redirects are not followed, since they would lead anywhere; nothing is sent but what the caller gives.
 """
 
+import asyncio
 import ipaddress
 import socket
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 import aiohttp
 import dns.asyncresolver
 import dns.exception
+import dns.name
 import dns.resolver
 import msgspec
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import AddrInfoType
+from yarl import URL
 
 from .settings import Settings, host_port
 
@@ -24,14 +28,19 @@ MAX_REPLY = 64 * 1024  # octets of an answer that are read
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 30.0
 LOOKUP_SECONDS = 5.0
-# Ranges that are not public but that Python calls global, or that lead to another address.
+KEEP_ALIVE_SECONDS = (
+    1.5  # less than receivers keep idle connections (gunicorn 2, Node 5): a POST is not retried
+)
+# The only addresses of IPv6 that are given to hosts of the Internet (IANA, RFC 4291 section 2.4). NAT64, mapped,
+# compatible and site-local addresses are outside.
+_GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")
+# Ranges that Python calls global, although they are not, or lead to an address that was not judged.
 _NEVER = [
     ipaddress.ip_network(text)
     for text in (
-        "64:ff9b::/96",  # NAT64 (RFC 6052)
-        "64:ff9b:1::/48",  # local-use NAT64 (RFC 8215)
-        "2002::/16",  # 6to4 (RFC 3056)
         "2001::/32",  # Teredo (RFC 4380)
+        "2002::/16",  # 6to4 (RFC 3056)
+        "3fff::/20",  # documentation (RFC 9637)
         "192.88.99.0/24",  # 6to4 relays (RFC 7526)
     )
 ]
@@ -63,13 +72,19 @@ class Outgoing:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "Outgoing":
-        timeout = aiohttp.ClientTimeout(total=TOTAL_SECONDS, sock_connect=CONNECT_SECONDS)
-        # No cookies: one customer's receiver must not be told what another's said.
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(resolver=self._resolver, limit=0, ttl_dns_cache=10),
+            connector=aiohttp.TCPConnector(
+                resolver=self._resolver,
+                limit=0,
+                ttl_dns_cache=10,
+                keepalive_timeout=KEEP_ALIVE_SECONDS,
+                socket_factory=self._socket,
+            ),
+            # No cookies: one customer's receiver must not be told what another's said.
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=timeout,
-            headers={"User-Agent": "Postwright"},
+            timeout=aiohttp.ClientTimeout(total=TOTAL_SECONDS, sock_connect=CONNECT_SECONDS),
+            headers={"User-Agent": "Postwright", "Accept-Encoding": "identity"},
+            auto_decompress=False,  # a small answer must not become a large one
             trust_env=False,
         )
         return self
@@ -83,55 +98,87 @@ class Outgoing:
 
         Raises TargetRefused; TargetUnreachable when DNS cannot tell now.
         """
-        host, port = parse_url(url)
-        literal = _literal(host)
-        if literal is not None:
-            judge(literal, self._policy)
-            return
+        target = parse_url(url)
         try:
-            await self._resolver.resolve(host, port)
+            await self._resolver.resolve(target.raw_host or "")
         except (_Refusal, _NotFound) as refused:
             raise TargetRefused(str(refused)) from refused
         except OSError as wrong:
             raise TargetUnreachable(str(wrong)) from wrong
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Result:
-        """POST and read the answer. Raises TargetRefused, TargetUnreachable."""
+        """POST and read the beginning of the answer. Raises TargetRefused, TargetUnreachable."""
         assert self._session is not None
-        host, _ = parse_url(url)
-        literal = _literal(host)
-        if literal is not None:
-            judge(literal, self._policy)  # aiohttp resolves no literals, so the resolver would not see it
+        target = parse_url(url)
         try:
-            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
-                data = await answer.content.read(MAX_REPLY)
-                return Result(answer.status, data)
-        except aiohttp.ClientConnectorDNSError as wrong:
+            async with self._session.post(
+                target, data=body, headers=headers, allow_redirects=False
+            ) as answer:
+                return Result(answer.status, await _beginning(answer.content))
+        except aiohttp.ClientConnectorError as wrong:
             if isinstance(wrong.os_error, _Refusal):
                 raise TargetRefused(str(wrong.os_error)) from wrong
-            raise TargetUnreachable(f"{host}: host not found") from wrong
+            if isinstance(wrong, aiohttp.ClientConnectorDNSError):
+                raise TargetUnreachable(f"{target.host}: host not found") from wrong
+            raise TargetUnreachable(str(wrong)[:300]) from wrong
         except TimeoutError as late:
             raise TargetUnreachable("timed out") from late
         except (aiohttp.ClientError, OSError, ValueError) as wrong:
             raise TargetUnreachable(f"{type(wrong).__name__}: {wrong}"[:300]) from wrong
 
+    def _socket(self, info: AddrInfoType) -> socket.socket:
+        """A socket for an address, which nothing that is refused gets, whatever way it came here."""
+        family, kind, protocol, _, address = info
+        try:
+            judge(ipaddress.ip_address(address[0]), self._policy)
+        except TargetRefused as refused:
+            raise _Refusal(str(refused)) from refused
+        return socket.socket(family, kind, protocol)
 
-def parse_url(url: str) -> tuple[str, int]:
-    """Host and port of a URL that could be called. Raises TargetRefused."""
+
+async def _beginning(content: aiohttp.StreamReader) -> bytes:
+    """The first MAX_REPLY octets; who sends more loses the connection when the caller lets go of the answer."""
+    pieces = bytearray()
+    while len(pieces) < MAX_REPLY and (piece := await content.read(MAX_REPLY - len(pieces))):
+        pieces += piece
+    return bytes(pieces)
+
+
+def parse_url(url: str) -> URL:
+    """A URL that could be called. Raises TargetRefused."""
     if len(url) > MAX_URL or not url.isprintable() or " " in url:
         raise TargetRefused("invalid URL")
     try:
-        parts = urlsplit(url)
-        port = parts.port
+        target = URL(url)
     except ValueError as wrong:
         raise TargetRefused("invalid URL") from wrong
-    if parts.scheme not in ("http", "https"):
+    if target.scheme not in ("http", "https"):
         raise TargetRefused("invalid URL scheme")
-    if not parts.hostname:
+    if not target.raw_host:
         raise TargetRefused("missing host")
-    if parts.username is not None or parts.password is not None:
+    if target.raw_user is not None or target.raw_password is not None:
         raise TargetRefused("credentials in the URL are not allowed")
-    return parts.hostname, port or (443 if parts.scheme == "https" else 80)
+    if "%" in target.raw_host or not target.port:
+        raise TargetRefused("invalid URL")
+    if ":" not in target.raw_host and _is_odd_number(target.raw_host):
+        raise TargetRefused("not a canonical IPv4 address")
+    return target
+
+
+def _is_odd_number(host: str) -> bool:
+    """Whether systems would take a host for an IPv4 address that is not written as four decimal numbers."""
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        pass
+    else:
+        return False
+    try:
+        socket.inet_aton(host)  # 0x7f.1, 2130706433, 017700000001
+    except OSError:
+        # Nor is a name whose last label is a number a name (RFC 3696 section 2).
+        return host.rstrip(".").rpartition(".")[2].isdecimal()
+    return True
 
 
 def judge(address: Address, policy: str) -> None:
@@ -140,20 +187,9 @@ def judge(address: Address, policy: str) -> None:
     real: Address = mapped or address
     if policy == "yes" or (policy == "loopback" and real.is_loopback):
         return
-    if not real.is_global or real.is_multicast or any(real in network for network in _NEVER):
+    is_assigned = real.version == 4 or real in _GLOBAL_V6
+    if not (is_assigned and real.is_global) or real.is_multicast or any(real in one for one in _NEVER):
         raise TargetRefused(f"{address} is not a public address")
-
-
-def _literal(host: str) -> Address | None:
-    """The address that a host *is*, in any spelling that the system's resolver would take for one."""
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        pass
-    try:
-        return ipaddress.IPv4Address(socket.inet_aton(host))  # 0x7f.1, 2130706433, 017700000001
-    except (OSError, ValueError):
-        return None
 
 
 class _Refusal(OSError):
@@ -176,9 +212,7 @@ class _Resolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """All addresses of `host`. Raises OSError, also for those that we do not connect to."""
-        literal = _literal(host)
-        found = [literal] if literal is not None else await self._addresses(host)
-        for address in found:
+        for address in (found := await self._addresses(host)):
             try:
                 judge(address, self._policy)
             except TargetRefused as refused:
@@ -186,28 +220,37 @@ class _Resolver(AbstractResolver):
         return [_result(host, port, address) for address in found]
 
     async def _addresses(self, host: str) -> list[Address]:
+        try:
+            return [ipaddress.ip_address(host)]
+        except ValueError:
+            pass  # a name
         if host.rstrip(".").lower() == "localhost":
             return [ipaddress.ip_address("127.0.0.1")]  # RFC 6761 section 6.3: not a question for DNS
+        try:
+            name = dns.name.from_text(host)
+        except (dns.exception.DNSException, ValueError) as wrong:
+            raise _NotFound("host not found") from wrong
+        answers = await asyncio.gather(self._ask(name, "A"), self._ask(name, "AAAA"))
+        found = [address for answer in answers if answer for address in answer]
+        if not found:
+            raise OSError(f"{host}: look-up failed") if None in answers else _NotFound("host not found")
+        return found
+
+    async def _ask(self, name: dns.name.Name, kind: str) -> list[Address] | None:
+        """The addresses of one kind; None when DNS cannot tell."""
         if self._dns is None:
             self._dns = dns.asyncresolver.Resolver(configure=not self._settings.dns)
             if self._settings.dns:
                 server, port = host_port(self._settings.dns, "POSTWRIGHT_DNS")
                 self._dns.nameservers, self._dns.port = [server], port
             self._dns.lifetime = LOOKUP_SECONDS
-        found: list[Address] = []
-        sure = True
-        for kind in ("A", "AAAA"):
-            try:
-                answer = await self._dns.resolve(host, kind)
-            except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-                continue
-            except (dns.exception.DNSException, OSError):
-                sure = False
-                continue
-            found.extend(ipaddress.ip_address(record.address) for record in answer)
-        if not found:
-            raise _NotFound("host not found") if sure else OSError(f"{host}: look-up failed")
-        return found
+        try:
+            answer = await self._dns.resolve(name, kind)
+        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+            return []
+        except (dns.exception.DNSException, OSError):
+            return None
+        return [ipaddress.ip_address(record.address) for record in answer]
 
     async def close(self) -> None:
         """Nothing to close."""

@@ -11,7 +11,7 @@ from postwright.kernel.http.paging import BadToken, position, url
 from . import query
 from .errors import BadFilter, BadRange
 from .query import Page
-from .schemas import EventQuery, filters_of
+from .schemas import EventPage, EventQuery, filters_of
 
 _ERRORS = (BadFilter, BadRange, BadToken, DomainNotFound)
 
@@ -19,7 +19,7 @@ _ERRORS = (BadFilter, BadRange, BadToken, DomainNotFound)
 class Events(Controller):
     """What happened to a domain's messages."""
 
-    @get("/v3/{domain:str}/events", id="events.list", access=Area.LOGS, errors=_ERRORS)
+    @get("/v3/{domain:str}/events", id="events.list", access=Area.LOGS, errors=_ERRORS, gives=EventPage)
     async def page(self, tenant: DomainScope, db: Db, base_url: str, fields: EventQuery) -> Raw:
         """List events, newest first unless asked otherwise; follow `next` to go on, also later."""
         if fields.page:
@@ -31,7 +31,13 @@ class Events(Controller):
             page = Page(search=wanted)
         return await _answer(tenant, db, base_url, page)
 
-    @get("/v3/{domain:str}/events/{token:str}", id="events.page", access=Area.LOGS, errors=_ERRORS)
+    @get(
+        "/v3/{domain:str}/events/{token:str}",
+        id="events.page",
+        access=Area.LOGS,
+        errors=_ERRORS,
+        gives=EventPage,
+    )
     async def follow(self, tenant: DomainScope, token: str, db: Db, base_url: str) -> Raw:
         """Go to a page by the token of a paging link."""
         return await _answer(tenant, db, base_url, position(token, Page))

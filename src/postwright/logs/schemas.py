@@ -1,11 +1,11 @@
 """Requests and replies of the events operation."""
 
-from typing import Any
-
 import msgspec
 
 from postwright.kernel.http import Moment
 from postwright.kernel.http.paging import Limit, Links
+
+from .shapes import Event
 
 
 class EventQuery(Limit, kw_only=True):
@@ -37,7 +37,7 @@ class EventQuery(Limit, kw_only=True):
 class EventPage(msgspec.Struct):
     """A page of events, each as it was recorded."""
 
-    items: list[dict[str, Any]]
+    items: list[Event]
     paging: Links
 
 

@@ -1,5 +1,7 @@
 """Requests and replies of the message operations."""
 
+from typing import Any
+
 import msgspec
 
 from postwright.kernel.http import Upload
@@ -67,6 +69,47 @@ class Resend(msgspec.Struct):
     """To whom a stored message goes again."""
 
     to: list[str] = []
+
+
+class StoredFile(msgspec.Struct, rename={"content_type": "content-type"}):
+    """An attachment of a stored message; `url` has its bytes."""
+
+    url: str
+    content_type: str
+    name: str
+    size: int
+
+
+def _name(name: str) -> Any:
+    return msgspec.field(name=name)
+
+
+class StoredMessage(msgspec.Struct, kw_only=True):
+    """A stored message. Every header of it is a member, of which these are the usual ones."""
+
+    recipients: str
+    sender: str
+    from_: str = _name("from")
+    subject: str
+    from_header: str = _name("From")
+    to_header: str = _name("To")
+    subject_header: str = _name("Subject")
+    message_id: str = _name("Message-Id")
+    mime_version: str = _name("Mime-Version")
+    content_type: str = _name("Content-Type")
+    content_transfer_encoding: str = _name("Content-Transfer-Encoding")
+    tag: str = _name("X-Mailgun-Tag")
+    template_name: str = _name("X-Mailgun-Template-Name")
+    template_variables: str = _name("X-Mailgun-Template-Variables")
+    body_plain: str = _name("body-plain")
+    body_html: str = _name("body-html")
+    body_mime: str = _name("body-mime")
+    stripped_text: str = _name("stripped-text")
+    stripped_html: str = _name("stripped-html")
+    stripped_signature: str = _name("stripped-signature")
+    attachments: list[StoredFile]
+    content_id_map: dict[str, StoredFile] = _name("content-id-map")
+    message_headers: list[tuple[str, str]] = _name("message-headers")
 
 
 class Disabled(msgspec.Struct):

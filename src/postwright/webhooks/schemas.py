@@ -48,9 +48,14 @@ class AccountWebhook(UrlTypes, kw_only=True):
 
 
 class IdFilter(msgspec.Struct, kw_only=True):
-    """Which webhooks: ids with commas, or all."""
+    """Which webhooks: ids with commas; all when left out."""
 
     webhook_ids: str | None = None
+
+
+class IdsToDelete(IdFilter, kw_only=True):
+    """Which webhooks: ids with commas, or all."""
+
     all: bool = False
 
 

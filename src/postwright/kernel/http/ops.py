@@ -80,6 +80,7 @@ class Operation(HTTPRouteHandler):
         status: int,
         errors: Sequence[type[Refused]],
         reads: bool,
+        gives: Any = None,
     ) -> None:
         if access is None:
             raise TypeError(f"{id}: access is required")
@@ -99,6 +100,7 @@ class Operation(HTTPRouteHandler):
         self.errors = tuple(errors)
         self.takes: Any = None
         self.gives: Any = None
+        self._documented = gives
         self.summary = ""
         self.wants: tuple[str, ...] = ()
 
@@ -118,7 +120,7 @@ class Operation(HTTPRouteHandler):
         hints = get_type_hints(self.handler, include_extras=True)
         if "return" not in hints:
             raise TypeError(f"{self.id}: what does it return?")
-        self.takes, self.gives = hints.get("fields"), hints["return"]
+        self.takes, self.gives = hints.get("fields"), self._documented or hints["return"]
         self._form = forms.form_of(self.takes) if "fields" in self.wants else None
         self._constants: dict[str, object] = {}
         self._steps: list[tuple[str, Callable[..., Any], tuple[str, ...], bool]] = []
@@ -203,11 +205,13 @@ class Verb(Protocol):
         status: int = 200,
         errors: Sequence[type[Refused]] = (),
         reads: bool = False,
+        gives: Any = None,
     ) -> Decorator:
         """Declare an operation under one or several paths.
 
         `id` names it for good; `access` is judged by the guards (PUBLIC: by none); `errors` are the refusals
-        to document; `reads` says that a method other than GET changes nothing.
+        to document; `reads` says that a method other than GET changes nothing; `gives` describes the answer of
+        a handler that returns finished bytes.
         """
 
 
@@ -219,9 +223,17 @@ def _verb(method: str) -> Verb:
         status: int = 200,
         errors: Sequence[type[Refused]] = (),
         reads: bool = False,
+        gives: Any = None,
     ) -> Decorator:
         return Operation(
-            method, paths or ("/",), id=id, access=access, status=status, errors=errors, reads=reads
+            method,
+            paths or ("/",),
+            id=id,
+            access=access,
+            status=status,
+            errors=errors,
+            reads=reads,
+            gives=gives,
         )
 
     return verb

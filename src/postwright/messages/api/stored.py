@@ -15,7 +15,7 @@ from ..draft import envelope, from_mime
 from ..errors import BadParameter, MessageNotFound
 from ..headers import options_of
 from ..options import parse
-from ..schemas import Resend, Sent
+from ..schemas import Resend, Sent, StoredMessage
 from .sending import HttpRequest, origin
 
 
@@ -29,6 +29,7 @@ class Stored(Controller):
         id="messages.get",
         access=Area.MESSAGES,
         errors=(MessageNotFound, DomainNotFound),
+        gives=StoredMessage,
     )
     async def read(
         self,

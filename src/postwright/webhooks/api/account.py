@@ -11,7 +11,7 @@ from postwright.kernel.outgoing import Outgoing
 
 from .. import service
 from ..errors import BadField, BadWebhook, WebhookConflict, WebhookNotFound
-from ..schemas import AccountWebhook, HookCreated, HookInfo, HookList, IdFilter, info
+from ..schemas import AccountWebhook, HookCreated, HookInfo, HookList, IdFilter, IdsToDelete, info
 from ..service import Level
 
 _ID = re.compile(r"[0-9a-f]{24}")
@@ -53,7 +53,7 @@ class AccountHooks(Controller):
         status=204,
         errors=(BadIds, *_ERRORS),
     )
-    async def clear(self, principal: Principal, db: Db, fields: IdFilter) -> None:
+    async def clear(self, principal: Principal, db: Db, fields: IdsToDelete) -> None:
         """Delete the webhooks with the given ids, or all."""
         if fields.webhook_ids is None and not fields.all:
             raise BadIds("or all is required")
