@@ -1,14 +1,13 @@
 """What every test may ask for: databases of both kinds, and real counterparts on free ports."""
 
-import contextlib
-import importlib
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-import postwright
-from postwright.kernel.db import Db, metadata, open_db
+from postwright.kernel.db import Db, open_db
+from postwright.kernel.db.migrate import migrate
 from postwright.testing.catcher import Catcher
 from postwright.testing.dns import FakeDns
 from postwright.testing.postgres import Postgres
@@ -94,13 +93,21 @@ async def start_server(tmp_path: Path) -> AsyncIterator[StartServer]:
         print(f"--- log of {server.base_url} ---\n{server.log_tail()}")  # shown when the test failed
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an SQLite store that all migrations made."""
+    folder = tmp_path_factory.mktemp("migrated")
+    migrate("sqlite", folder)
+    return folder
+
+
 @pytest.fixture
-async def db(database_url: str, tmp_path: Path) -> AsyncIterator[Db]:
-    """An empty store with all tables."""
-    for path in Path(postwright.__file__).parent.glob("*/tables.py"):
-        with contextlib.suppress(ImportError):  # until every concept is there
-            importlib.import_module(f"postwright.{path.parent.name}.tables")
+async def db(database_url: str, tmp_path: Path, migrated: Path) -> AsyncIterator[Db]:
+    """An empty store, made by the migrations."""
+    if database_url == "sqlite":
+        shutil.copy(migrated / "state.db", tmp_path)
+    else:
+        migrate(database_url, tmp_path)
     opened = open_db(database_url, tmp_path)
-    opened.write_now(lambda tx: metadata.create_all(tx._connection))
     yield opened
     await opened.close()

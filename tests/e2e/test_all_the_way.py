@@ -13,6 +13,7 @@ import aiohttp
 import dkim
 
 from postwright.testing.catcher import Catcher
+from postwright.testing.postgres import Postgres
 from postwright.testing.sink import Sink
 
 from .conftest import DOMAIN, Api, wait_for
@@ -203,3 +204,24 @@ async def test_a_wrong_smtp_password_is_refused(api: Api, sink: Sink) -> None:
         return 0
 
     assert await asyncio.to_thread(attempt) == 535
+
+
+async def test_the_same_on_postgresql(
+    start_server: Any,
+    settings: dict[str, str],
+    http: aiohttp.ClientSession,
+    sink: Sink,
+    catcher: Catcher,
+    postgres: Postgres,
+) -> None:
+    server = await start_server(**settings, database=postgres.create_database())
+    api = Api(server, http)
+    hook = {"id": "delivered", "url": catcher.url("/hook")}
+    assert (await api.call("POST", f"/v3/domains/{DOMAIN}/webhooks", data=hook))[0] == 200
+    ids = await asyncio.gather(*(api.send(subject=f"s{n}") for n in range(40)))
+    await sink.wait(40, 30)
+    calls = await catcher.wait(40, 30)
+    assert {call.json["event-data"]["message"]["headers"]["message-id"] for call in calls} == set(ids)
+    sink.fail("busy", 451, "later", at="RCPT", times=1)
+    deferred = await api.send(to="busy@example.net")
+    await api.wait_event("delivered", deferred, timeout=20)
