@@ -174,7 +174,7 @@ async def test_a_name_that_changes_its_answer(fake_dns: FakeDns, catcher: Catche
     async with client(dns=fake_dns) as to:
         await to.check("http://rebind.example/")
         fake_dns.set("rebind.example", "A", "127.0.0.1", ttl=0)
-        with pytest.raises(TargetRefused, match="127.0.0.1"):
+        with pytest.raises(TargetRefused, match="not a public"):
             await to.post(f"http://rebind.example:{catcher.port}/", b"", JSON)
     assert not catcher.caught
 
@@ -306,7 +306,7 @@ async def test_a_compressed_reply_is_not_inflated() -> None:
 async def test_a_slow_reply_ends(reply: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """One octet at a time does not help: the limit is for the whole exchange."""
     monkeypatch.setattr(outgoing, "TOTAL_SECONDS", 0.5)
-    drip = b"" if not reply else b"x" if b"Slow" in reply else b""
+    drip = b"x" if b"Slow" in reply else b""
     async with raw_server(reply, drip, 0.05) as (url, _), client("loopback") as to:
         begun = time.monotonic()
         with pytest.raises(TargetUnreachable, match="timed out"):
@@ -323,11 +323,10 @@ async def test_a_slow_reply_ends(reply: bytes, monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 async def test_an_endless_head_ends(head: bytes, endless: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outgoing, "TOTAL_SECONDS", 3.0)
-    async with raw_server(head, endless) as (url, written), client("loopback") as to:
+    monkeypatch.setattr(outgoing, "TOTAL_SECONDS", 1.0)
+    async with raw_server(head, endless) as (url, _), client("loopback") as to:
         with pytest.raises(TargetUnreachable):
             await to.post(url, b"", JSON)
-    print(written)
 
 
 @pytest.mark.parametrize(
