@@ -12,9 +12,9 @@ import dns.rdatatype
 import dns.resolver
 import msgspec
 
-from postwright.kernel.settings import Settings, host_port
+from postwright.kernel.resolver import resolver
+from postwright.kernel.settings import Settings
 
-LOOKUP_SECONDS = 5.0  # one lookup, as KumoMTA bounds it (delivery-engineering.md 2.1)
 MAX_HOSTS = 5
 MAX_ADDRESSES = 2  # of each host
 MAX_CACHED = 64_000
@@ -81,7 +81,7 @@ class Destinations:
 
     async def _look_up(self, domain: str) -> list[Host] | Unroutable:
         if self._resolver is None:
-            self._resolver = _resolver(self._settings)
+            self._resolver = resolver(self._settings)
         try:
             names = await self._mx(domain)
             hosts: list[Host] = []
@@ -139,12 +139,3 @@ class Destinations:
             return True
         mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
         return (mapped or parsed).is_global and not parsed.is_multicast
-
-
-def _resolver(settings: Settings) -> dns.asyncresolver.Resolver:
-    resolver = dns.asyncresolver.Resolver(configure=not settings.dns)
-    if settings.dns:
-        host, port = host_port(settings.dns, "POSTWRIGHT_DNS")
-        resolver.nameservers, resolver.port = [host], port
-    resolver.lifetime = LOOKUP_SECONDS
-    return resolver

@@ -9,12 +9,12 @@ import dns.exception
 import dns.resolver
 import msgspec
 
-from postwright.kernel.settings import Settings, host_port
+from postwright.kernel.resolver import resolver
+from postwright.kernel.settings import Settings
 
 from .keys import KeyRecord
 from .records import Check, Domain
 
-LOOKUP_SECONDS = 5.0
 MAX_FOUND = 20  # values of a record that are kept
 _TAG = re.compile(r"\s*;\s*")
 
@@ -77,10 +77,10 @@ async def check(
     settings: Settings, installation: Installation, expected: Sequence[Expected], keys: Sequence[KeyRecord]
 ) -> dict[str, Check]:
     """Look all of `expected` up; what was found for each."""
-    resolver = _resolver(settings)
+    asked = resolver(settings)
     public = {f"dkim:{key.selector}": key.public for key in keys}
     results = await asyncio.gather(
-        *(_check(resolver, installation, record, public.get(record.purpose, "")) for record in expected)
+        *(_check(asked, installation, record, public.get(record.purpose, "")) for record in expected)
     )
     return dict(zip((record.purpose for record in expected), results, strict=True))
 
@@ -93,23 +93,14 @@ def is_proven(checks: dict[str, Check], keys: Sequence[KeyRecord]) -> bool:
     )
 
 
-def _resolver(settings: Settings) -> dns.asyncresolver.Resolver:
-    resolver = dns.asyncresolver.Resolver(configure=not settings.dns)
-    if settings.dns:
-        host, port = host_port(settings.dns, "POSTWRIGHT_DNS")
-        resolver.nameservers, resolver.port = [host], port
-    resolver.lifetime = LOOKUP_SECONDS
-    return resolver
-
-
 async def _check(
-    resolver: dns.asyncresolver.Resolver, installation: Installation, record: Expected, public: str
+    asked: dns.asyncresolver.Resolver, installation: Installation, record: Expected, public: str
 ) -> Check:
     try:
-        found = await _look_up(resolver, record)
+        found = await _look_up(asked, record)
         if record.record_type == "CNAME" and public:
             # What the name leads to counts, not through which names.
-            texts = await _look_up(resolver, Expected("", "TXT", record.name, ""))
+            texts = await _look_up(asked, Expected("", "TXT", record.name, ""))
             valid = any(_same_key(text, public) for text in texts)
             return Check("valid" if valid else "invalid", (found or texts)[:MAX_FOUND])
     except (dns.exception.DNSException, OSError):
@@ -117,9 +108,9 @@ async def _check(
     return Check("valid" if _right(installation, record, found) else "invalid", found[:MAX_FOUND])
 
 
-async def _look_up(resolver: dns.asyncresolver.Resolver, record: Expected) -> list[str]:
+async def _look_up(asked: dns.asyncresolver.Resolver, record: Expected) -> list[str]:
     try:
-        answer = await resolver.resolve(record.name, record.record_type)
+        answer = await asked.resolve(record.name, record.record_type)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return []
     if record.record_type == "TXT":

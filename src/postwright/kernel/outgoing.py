@@ -21,13 +21,13 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import AddrInfoType
 from yarl import URL
 
-from .settings import Settings, host_port
+from .resolver import resolver
+from .settings import Settings
 
 MAX_URL = 2048  # characters
 MAX_REPLY = 64 * 1024  # octets of an answer that are read
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 30.0
-LOOKUP_SECONDS = 5.0
 KEEP_ALIVE_SECONDS = (
     1.5  # less than receivers keep idle connections (gunicorn 2, Node 5): a POST is not retried
 )
@@ -239,11 +239,7 @@ class _Resolver(AbstractResolver):
     async def _ask(self, name: dns.name.Name, kind: str) -> list[Address] | None:
         """The addresses of one kind; None when DNS cannot tell."""
         if self._dns is None:
-            self._dns = dns.asyncresolver.Resolver(configure=not self._settings.dns)
-            if self._settings.dns:
-                server, port = host_port(self._settings.dns, "POSTWRIGHT_DNS")
-                self._dns.nameservers, self._dns.port = [server], port
-            self._dns.lifetime = LOOKUP_SECONDS
+            self._dns = resolver(self._settings)
         try:
             answer = await self._dns.resolve(name, kind)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
