@@ -19,6 +19,7 @@ from .errors import BadDomain, BadPassword, DomainNotFound, NameTaken, SandboxSt
 from .keys import KeyRecord
 from .records import Domain
 from .schemas import (
+    AddIp,
     ChangeConnection,
     ChangeDomain,
     ChangePrefix,
@@ -27,6 +28,7 @@ from .schemas import (
     ConnectionInfo,
     CreateDomain,
     DomainChanged,
+    DomainIps,
     Domains,
     DomainShown,
     Done,
@@ -242,6 +244,36 @@ class DomainSettings(Controller):
         values = {"web_prefix": service.parse_label(fields.web_prefix, "web_prefix")}
         await db.write(service.change, clock.now(), principal.account_id, domain, values, "")
         return Done("Domain web prefix updated")
+
+    @get("/v3/domains/{domain:str}/ips", id="domains.ips", access=Area.IPS, errors=(DomainNotFound,))
+    async def ips(self, principal: Principal, domain: str, db: Db, settings: Settings) -> DomainIps:
+        """List the addresses the domain's mail leaves from."""
+        found = await db.read(service.need, principal.account_id, domain)
+        held = service.ips_of(found, [address for address, _ in settings.sources()])
+        return DomainIps(held, len(held))
+
+    @post(
+        "/v3/domains/{domain:str}/ips",
+        id="domains.ips.add",
+        access=Area.IPS,
+        errors=(DomainNotFound, BadDomain),
+    )
+    async def add_ip(
+        self, principal: Principal, domain: str, db: Db, clock: Clock, settings: Settings, fields: AddIp
+    ) -> Done:
+        """Let the domain's mail leave from one more address."""
+        if fields.pool_id:
+            raise BadDomain(f"IP pool {fields.pool_id[:64]} not found")
+        declared = [address for address, _ in settings.sources()]
+        new = service.parse_ips(fields.ip, declared)
+        if not new:
+            raise BadDomain("ip parameter is missing")
+        found = await db.read(service.need, principal.account_id, domain)
+        held = service.ips_of(found, declared)
+        if new not in held:
+            values = {"ips": ",".join([*held, new])}
+            await db.write(service.change, clock.now(), principal.account_id, domain, values, "")
+        return Done("success")
 
 
 async def _shown(

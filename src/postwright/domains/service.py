@@ -90,6 +90,12 @@ def parse_ips(text: str, declared: Sequence[str]) -> str:
     return ",".join(dict.fromkeys(chosen))
 
 
+def ips_of(domain: Domain, declared: Sequence[str]) -> list[str]:
+    """The addresses a domain's mail leaves from: its own choice of the declared ones, or all of them."""
+    own = [address for address in domain.ips.split(",") if address in declared]
+    return own or list(declared)
+
+
 def root_of(name: str) -> str:
     """The domain above, when there is one that could be somebody's: `mail.example.com` has `example.com`."""
     _, _, parent = name.partition(".")
