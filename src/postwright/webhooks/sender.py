@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import logging
 import secrets
-from collections import Counter
+import time
 from urllib.parse import urlsplit
 
 import msgspec
@@ -23,11 +23,12 @@ from . import store
 log = logging.getLogger("postwright.webhooks")
 
 POLL_SECONDS = 0.1
-LEASE_SECONDS = 300  # longer than an attempt may take
+LEASE_SECONDS = 90  # longer than an attempt may take, with what it reads and writes
 RECOVER_SECONDS = 30.0
-IN_FLIGHT = 200
+IN_FLIGHT = 500
 PER_HOST = 20  # calls to one host at once; more wait in the queue, so that a slow one holds up nobody else
-BUSY_SECONDS = 2
+STEP_SECONDS = 0.001
+PATIENCE_SECONDS = 60  # longest time a call waits for its busy host before it is looked at again
 KEEP_SECONDS = 7 * 86400  # finished calls, for people who look into them
 STOP_SECONDS = 10.0
 _GONE = -1  # status of a call that nobody wants any more
@@ -46,6 +47,26 @@ class Call(msgspec.Struct, frozen=True):
     token: str
 
 
+class _Host:
+    """One host with calls under way."""
+
+    def __init__(self) -> None:
+        self.running = 0
+        self.answered = time.monotonic()  # when a call to it last ended
+        self._next = 0
+
+    def turn(self, now: int) -> int:
+        """When to look again at a call that finds the host busy.
+
+        The longer the host says nothing, the later; and one behind the other, not all at once.
+        """
+        silent = time.monotonic() - self.answered
+        first = now + int(max(silent, POLL_SECONDS) * SECOND)
+        step = int(max(silent / PER_HOST, STEP_SECONDS) * SECOND)
+        self._next = min(max(first, self._next) + step, now + PATIENCE_SECONDS * SECOND)
+        return self._next
+
+
 class WebhookSender:
     """Makes due calls until told to stop."""
 
@@ -56,10 +77,13 @@ class WebhookSender:
         self._clock = clock
         self._keys = SigningKeys(db, vault)
         self._running: set[asyncio.Task[None]] = set()
-        self._hosts: Counter[str] = Counter()
+        self._hosts: dict[str, _Host] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Make calls until `stop`; those under way are finished."""
+        if self._db.dialect == "sqlite":
+            # Nobody else can use this store's calls: what is leased belongs to a sender that died.
+            await self._db.write(release_all, self._clock.now())
         async with Outgoing(self._settings) as outgoing:
             upkeep = asyncio.create_task(self._upkeep())
             try:
@@ -76,27 +100,30 @@ class WebhookSender:
                     await asyncio.wait(self._running, timeout=STOP_SECONDS)
 
     async def _step(self, outgoing: Outgoing) -> bool:
-        """Claim and start due calls; whether there were any."""
+        """Claim and start due calls; whether any began."""
         room = IN_FLIGHT - len(self._running)
         now = self._clock.now()
         if room <= 0 or not await self._db.read(store.any_due, now):
             return False
         rows = await self._db.write(store.claim, now, now + LEASE_SECONDS * SECOND, url_token(9), room)
+        postponed = []
         for row in rows:
             call = Call(*row)
-            host = urlsplit(call.url).netloc
-            work = self._busy(call) if self._hosts[host] >= PER_HOST else self._make(outgoing, call, host)
-            task = asyncio.create_task(work)
+            name = urlsplit(call.url).netloc
+            host = self._hosts.setdefault(name, _Host())
+            if host.running >= PER_HOST:
+                postponed.append((call.id, call.token, host.turn(now)))
+                continue
+            host.running += 1  # here, not in the task: the next row must see it
+            task = asyncio.create_task(self._make(outgoing, call, name))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
-        return bool(rows)
+        if postponed:
+            await self._db.write(store.postpone, postponed)
+        return len(postponed) < len(rows)
 
-    async def _busy(self, call: Call) -> None:
-        due = self._clock.now() + BUSY_SECONDS * SECOND
-        await self._db.write(store.again, call.id, call.token, due, call.attempts, 0, "host is busy")
-
-    async def _make(self, outgoing: Outgoing, call: Call, host: str) -> None:
-        self._hosts[host] += 1
+    async def _make(self, outgoing: Outgoing, call: Call, name: str) -> None:
+        host = self._hosts[name]
         try:
             status, error = await self._attempt(outgoing, call)
             failpoints.hit("webhook.posted")
@@ -104,9 +131,10 @@ class WebhookSender:
         except StoreUnavailable:
             log.error("the store refuses the outcome of a webhook call; it will be made again")
         finally:
-            self._hosts[host] -= 1
-            if not self._hosts[host]:
-                del self._hosts[host]
+            host.answered = time.monotonic()
+            host.running -= 1
+            if not host.running:
+                del self._hosts[name]
 
     async def _attempt(self, outgoing: Outgoing, call: Call) -> tuple[int, str]:
         """POST once: the status (0 without an answer) and what went wrong."""

@@ -200,6 +200,12 @@ def again(tx: Write, key: int, token: str, due: int, attempts: int, status: int,
     )
 
 
+def postpone(tx: Write, calls: Sequence[tuple[int, str, int]]) -> None:
+    """Return leased calls (id, token, when they are due) that were not tried."""
+    for key, token, due in calls:
+        _set(tx, key, token, state=QUEUED, due_at=due)
+
+
 def _set(tx: Write, key: int, token: str, **values: Any) -> bool:
     mine = (
         webhook_calls.c.id == key,
