@@ -41,7 +41,7 @@ async def test_sent_signed_delivered_told(api: Api, sink: Sink, catcher: Catcher
     parsed = email.message_from_bytes(message.data, policy=email.policy.default)
     assert parsed["Subject"] == "Grüße" and parsed["To"] == "bob@example.net"
     assert parsed["Message-Id"] == f"<{sent}>" and parsed["X-Own"] == "yes"
-    assert parsed["X-Mailgun-Tag"] == "one" and parsed["X-Mailgun-Variables"] == '{"my-var":"42"}'
+    assert parsed["X-Mailgun-Tag"] == "one" and parsed["X-Mailgun-Variables"] == '{"my-var": "42"}'
     assert parsed.get_body(("plain",)).get_content().strip() == "Hello."
     name, value = await public_key(api)
     assert dkim.verify(

@@ -6,6 +6,7 @@ from postwright.kernel.clock import SECOND
 from postwright.messages.errors import BadParameter, OptionsTooLarge, SendingRefused
 from postwright.messages.headers import options_of
 from postwright.messages.options import parse
+from postwright.messages.schemas import SendForm, option_fields
 
 NOW = 1_800_000_000 * SECOND
 
@@ -114,3 +115,17 @@ def test_smtp_headers_are_the_same_options() -> None:
     assert options.variables == {"a": "1", "b": '{"c":2}'}
     with pytest.raises(BadParameter, match="not a valid JSON object"):
         options_of([("X-Mailgun-Variables", "[]")])
+
+
+def test_header_fields_that_are_options() -> None:
+    fields = SendForm(
+        extra={
+            "h:X-Mailgun-Deliver-Within": ["30m"],
+            "h:X-Mailgun-Tag": ["t"],
+            "h:X-Own": ["1"],
+            "v:a": ["b"],
+        }
+    )
+    options = parse(option_fields(fields), NOW, frozenset())
+    assert options.deliver_within == 1800 and options.tags == ["t"]
+    assert options.headers == [("X-Own", "1")] and options.variables == {"a": "b"}

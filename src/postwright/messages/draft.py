@@ -4,6 +4,8 @@ A draft is complete and checked: whatever can be refused for its form is refused
 acceptance itself only stores.
 """
 
+import json
+
 import msgspec
 
 from postwright.mail.addresses import Address, AddressError, parse_list
@@ -308,6 +310,7 @@ def _marks(options: Options) -> list[tuple[str, str]]:
     """The X-Mailgun headers that stay in the delivered mail (behaviour.md 4.1), less the suppressed."""
     marks: list[tuple[str, str]] = [("X-Mailgun-Tag", tag) for tag in options.tags]
     if options.variables:
-        marks.append(("X-Mailgun-Variables", msgspec.json.encode(options.variables).decode()))
+        # With spaces between members, so that a long value can be folded (behaviour.md 3.2).
+        marks.append(("X-Mailgun-Variables", json.dumps(options.variables)))
     hidden = options.suppress_headers
     return [] if "all" in hidden else [mark for mark in marks if mark[0].lower() not in hidden]

@@ -34,6 +34,12 @@ _OPTIONS = {
 _VARIABLES = "x-mailgun-variables"
 
 
+def is_option(name: str) -> bool:
+    """Whether a header of that name is an order to us."""
+    lowered = name.lower()
+    return lowered in _OPTIONS or lowered == _VARIABLES
+
+
 def options_of(headers: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Option fields found among `headers` (name, decoded value). Raises BadParameter for bad variables."""
     raw: dict[str, list[str]] = {}

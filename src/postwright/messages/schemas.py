@@ -6,6 +6,8 @@ import msgspec
 
 from postwright.kernel.http import Upload
 
+from .headers import is_option, options_of
+
 
 class SendOptions(msgspec.Struct, kw_only=True):
     """Fields that both ways of sending take. Texts: `options.py` gives them types and refuses wrong ones."""
@@ -146,8 +148,16 @@ def option_fields(fields: SendOptions) -> dict[str, list[str]]:
         for field in _OPTION_FIELDS
         if getattr(fields, field.name)
     }
-    raw.update(fields.extra)
-    return raw
+    # `h:X-Mailgun-Tag` and its like are the options of those headers (behaviour.md 2.1), fields win.
+    orders = [
+        (name[2:], value)
+        for name, values in fields.extra.items()
+        if name.startswith("h:") and is_option(name[2:])
+        for value in values
+    ]
+    given = options_of(orders) | raw
+    given.update((name, values) for name, values in fields.extra.items() if not is_option(name[2:]))
+    return given
 
 
 _OPTION_FIELDS = tuple(
