@@ -74,7 +74,8 @@ class Document:
     def _operation(self, path: str, item: Json, described: Json) -> Operation:
         made = Operation(path)
         for parameter in map(self._resolve, [*item.get("parameters", []), *described.get("parameters", [])]):
-            if parameter["in"] in ("query", "header"):
+            # OpenAPI 3.1 §4.8.12.1: a header parameter called Content-Type is to be ignored; the body says its type.
+            if parameter["in"] in ("query", "header") and parameter["name"].lower() != "content-type":
                 made.parameters.add((parameter["in"], parameter["name"]))
         body = self._resolve(described.get("requestBody", {}))
         for content in body.get("content", {}).values():

@@ -5,6 +5,7 @@ from postwright.capture.api import CONTROLLERS as CAPTURE
 from postwright.domains.api import CONTROLLERS as DOMAINS
 from postwright.logs.api import CONTROLLERS as LOGS
 from postwright.messages.api import CONTROLLERS as MESSAGES
+from postwright.suppressions.api import CONTROLLERS as SUPPRESSIONS
 from postwright.webhooks.api import CONTROLLERS as WEBHOOKS
 
-CONTROLLERS = (*ACCOUNTS, *DOMAINS, *MESSAGES, *LOGS, *WEBHOOKS, *CAPTURE)
+CONTROLLERS = (*ACCOUNTS, *DOMAINS, *MESSAGES, *LOGS, *SUPPRESSIONS, *WEBHOOKS, *CAPTURE)

@@ -5,9 +5,10 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 
-from postwright import domains, events, messages, queue, webhooks
+from postwright import domains, events, messages, queue, suppressions, webhooks
 from postwright.kernel.clock import SECOND
 from postwright.kernel.db import StoreUnavailable
+from postwright.suppressions import SuppressionProjection
 from postwright.webhooks import WebhookProjection, WebhookSender
 
 from .context import Context
@@ -17,7 +18,7 @@ log = logging.getLogger("postwright.projector")
 POLL_SECONDS = 0.1
 HOUSEKEEPING_SECONDS = 60.0
 PAUSE_SECONDS = 1.0
-PROJECTIONS: tuple[events.Projection, ...] = (WebhookProjection(),)
+PROJECTIONS: tuple[events.Projection, ...] = (SuppressionProjection(), WebhookProjection())
 
 
 async def run(
@@ -70,6 +71,7 @@ async def _let_go(context: Context, domain_id: str) -> None:
     while await context.db.write(events.forget_domain, domain_id):
         pass
     await context.db.write(webhooks.forget_domain, domain_id)
+    await context.db.write(suppressions.forget_domain, domain_id)
     await context.db.write(domains.forget_tombstone, domain_id)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from postwright import events, queue
+from postwright import events, queue, suppressions
 from postwright.kernel.clock import SECOND
 from postwright.kernel.db import Write
 from postwright.kernel.settings import Settings
@@ -77,6 +77,33 @@ class Recorder:
     def __init__(self, settings: Settings) -> None:
         self._schedule = settings.schedule("retry")
         self.ambiguous_seconds = ambiguous_seconds(settings)
+
+    def begin(self, tx: Write, now: int, item: queue.Item, meta: Meta, personal: Personal | None) -> bool:
+        """Note that an attempt begins. False: it must not, and what there was to record is recorded."""
+        refusal = suppressions.refusal(tx, item.domain_id, item.recipient, meta.tags)
+        if refusal is None:
+            return queue.start(tx, item, now)
+        status = {
+            "attempt-no": item.attempts + 1,
+            "code": refusal.code,
+            "message": "",
+            "description": refusal.description,
+            "enhanced-code": "",
+            "session-seconds": 0.0,
+        }
+        self._end(
+            tx,
+            now,
+            item,
+            meta,
+            personal,
+            None,
+            status,
+            name="failed",
+            severity="permanent",
+            reason=refusal.reason,
+        )
+        return False
 
     def record(
         self, tx: Write, now: int, item: queue.Item, meta: Meta, personal: Personal | None, attempt: Attempt

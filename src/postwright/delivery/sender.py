@@ -128,8 +128,8 @@ class Trip:
             await self._recorded(sender.recorder.give_up, now, item, meta, personal)
             return
         try:
-            if not await sender.db.write(queue.start, item, now):
-                return  # the lease is lost; another worker has it
+            if not await sender.db.write(sender.recorder.begin, now, item, meta, personal):
+                return  # suppressed, or the lease is lost and another worker has it
         except StoreUnavailable:
             await asyncio.sleep(STORE_RETRY_SECONDS)
             return  # nothing was sent; the lease will run out

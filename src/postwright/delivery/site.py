@@ -1,12 +1,15 @@
 """One destination: its waiting recipients and the connections that work on them."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 
 from postwright import queue
 
 from .sender import Sender, Trip
+
+log = logging.getLogger("postwright.delivery")
 
 CONNECTIONS = 20  # to one destination from one process
 IDLE_SECONDS = 5.0  # an unused connection is kept this long (ZoneMTA's figure, delivery-engineering.md 2.3)
@@ -67,6 +70,9 @@ class Site:
         item = self._waiting.popleft()
         try:
             await trip.deliver(item)
+        except Exception:
+            # A fault of ours must not take the connection's other recipients with it. This one's lease runs out.
+            log.exception("delivery failed", extra={"queue_id": item.id, "site": self.name})
         finally:
             self._finished(self)
 

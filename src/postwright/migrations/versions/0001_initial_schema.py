@@ -31,6 +31,15 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_accounts_parent_id"), ["parent_id"], unique=False)
 
     op.create_table(
+        "allowlist",
+        sa.Column("domain_id", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("domain_id", "value", name=op.f("pk_allowlist")),
+    )
+    op.create_table(
         "bodies",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -218,6 +227,20 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("domain_id", "login", name=op.f("pk_smtp_credentials")),
     )
+    op.create_table(
+        "suppressions",
+        sa.Column("domain_id", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("tags", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("domain_id", "address", "kind", name=op.f("pk_suppressions")),
+    )
+    with op.batch_alter_table("suppressions", schema=None) as batch_op:
+        batch_op.create_index("ix_suppressions_list", ["domain_id", "kind", "address"], unique=False)
+
     op.create_table(
         "webhook_calls",
         sa.Column(
