@@ -1,0 +1,34 @@
+"""A server that delivers to a sink, for clients that others wrote."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
+
+import aiohttp
+import pytest
+
+from postwright.testing.sink import Sink
+from tests.conftest import StartServer
+from tests.e2e.conftest import DOMAIN, Api
+
+T = TypeVar("T")
+
+
+@pytest.fixture
+async def api(start_server: StartServer, sink: Sink) -> AsyncIterator[Api]:
+    """The API of a server whose mail ends in the sink and whose webhooks may call us."""
+    server = await start_server(
+        domain=DOMAIN,
+        delivery=f"smarthost:127.0.0.1:{sink.port}",
+        allow_private_targets="yes",
+        verify_domains="trust",
+        rate_limits="off",
+        webhook_retry_schedule="1,1",
+    )
+    async with aiohttp.ClientSession() as http:
+        yield Api(server, http)
+
+
+async def using(client: Callable[[], T]) -> T:
+    """Run a client that blocks."""
+    return await asyncio.to_thread(client)

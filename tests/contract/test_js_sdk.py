@@ -1,0 +1,95 @@
+"""mailgun.js, driven by a small program (js/drive.mjs) in Node."""
+
+import asyncio
+import email
+import email.policy
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from postwright.testing.catcher import Catcher
+from postwright.testing.sink import Sink
+from tests.e2e.conftest import DOMAIN, Api
+
+JS = Path(__file__).with_name("js")
+INSTALL_SECONDS = 120
+RUN_SECONDS = 60
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("node") and shutil.which("npm")), reason="mailgun.js needs Node: no node and npm here"
+)
+
+
+@pytest.fixture(scope="session")
+def packages() -> Path:
+    """A folder with mailgun.js installed, kept between runs."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "postwright-contract-js"
+    wanted = (JS / "package.json").read_text()
+    done = cache / "installed.json"
+    if not done.exists() or done.read_text() != wanted:
+        cache.mkdir(parents=True, exist_ok=True)
+        (cache / "package.json").write_text(wanted)
+        install = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"]
+        ended = subprocess.run(install, cwd=cache, capture_output=True, text=True, timeout=INSTALL_SECONDS)
+        assert ended.returncode == 0, ended.stderr
+        done.write_text(wanted)
+    return cache
+
+
+async def drive(packages: Path, *arguments: str) -> dict[str, Any]:
+    node = await asyncio.create_subprocess_exec(
+        "node",
+        str(JS / "drive.mjs"),
+        *arguments,
+        cwd=packages,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    async with asyncio.timeout(RUN_SECONDS):
+        output, errors = await node.communicate()
+    assert node.returncode == 0, errors.decode()
+    return json.loads(output.decode().strip().rpartition("\n")[2])
+
+
+async def test_mailgun_js(packages: Path, api: Api, sink: Sink, catcher: Catcher) -> None:
+    seen = await drive(packages, api.server.base_url, api.server.api_key, DOMAIN, catcher.url("/js"))
+
+    for name in ("text", "files", "mimeString", "mimeBuffer"):
+        assert (seen[name]["status"], seen[name]["message"]) == (200, "Queued. Thank you.")
+    parsed = [
+        email.message_from_bytes(m.data, policy=email.policy.default) for m in await sink.wait(5, timeout=20)
+    ]
+    by_subject = {message["Subject"]: message for message in parsed}
+    assert set(by_subject) == {"text", "files", "mime string", "mime buffer"}
+    assert by_subject["text"].get_content().strip() == "Grüße"
+    assert json.loads(by_subject["text"]["X-Mailgun-Variables"]) == {"number": "42"}
+    files = {
+        part.get_filename(): part.get_payload(decode=True) for part in by_subject["files"].iter_attachments()
+    }
+    assert files == {"ä.bin": bytes([0, 1, 2, 255]), "b.txt": b"plain"}
+
+    status, details = seen["noBody"]
+    assert status == 400 and details.startswith("Need at least one of")
+    assert seen["noDomain"] == [404, "Domain not found: unknown.example"]
+    assert seen["noKey"][0] == 401
+
+    ids = [each for page in seen["pages"] for each in page]
+    assert len(ids) == len(set(ids)) == 5 and [len(page) for page in seen["pages"]] == [2, 2, 1]
+
+    assert seen["created"] == "js.example.com" and seen["domain"] == "active"
+    assert {DOMAIN, "js.example.com"} <= set(seen["domains"])
+    assert seen["destroyed"]["message"] == "Domain will be deleted in the background"
+
+    url = catcher.url("/js")
+    assert seen["hook"] == {"id": "opened", "url": url, "urls": [url]}
+    assert seen["hooks"] == {"opened": {"url": url, "urls": [url]}}
+    assert seen["oneHook"]["urls"] == [url]
+    assert seen["changedHook"]["urls"] == [url, url + "2"]
+    assert seen["testedHook"] == {"code": 200, "message": "{}"}
+    assert seen["deletedHook"]["urls"] == [url, url + "2"]
+    assert [call.json["event-data"]["event"] for call in catcher.caught] == ["clicked"]
