@@ -111,7 +111,7 @@ async def test_headers_cannot_be_injected(api: Api) -> None:
         {"h__X-Own\r\nBcc": "eve@example.org"},
         {"h__X Own": "1"},
         {"h__X:Own": "1"},
-        {"h__": "1"},
+        {"h:": "1"},
         {"h__Reply-To": "a@b.example\nBcc: eve@example.org"},
         {"h__Message-Id": "<a@b>\r\nBcc: eve@example.org"},
         {"o__tag": "one\r\nBcc: eve@example.org"},
