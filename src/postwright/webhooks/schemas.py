@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from postwright.kernel.http import dates
+from postwright.kernel.http import KeepEmpty, dates
 
 from .service import Hook, Urls
 
@@ -50,7 +50,8 @@ class AccountWebhook(UrlTypes, kw_only=True):
 class IdFilter(msgspec.Struct, kw_only=True):
     """Which webhooks: ids with commas; all when left out."""
 
-    webhook_ids: str | None = None
+    # Empty is not left out: a program that found no ids must not delete everything.
+    webhook_ids: KeepEmpty | None = None
 
 
 class IdsToDelete(IdFilter, kw_only=True):

@@ -88,8 +88,9 @@ def add(tx: Write, now: int, level: Level, new_urls: Sequence[str], types: Itera
                 raise BadWebhook(f"Webhook for event type '{name}' with URL '{url}' already exists")
         if len(have) + len(new_urls) > MAX_URLS:
             raise WebhookConflict(f"unable to add more than {MAX_URLS} urls for event type {name}")
-        for url in new_urls:
-            store.add_type(tx, _hook(tx, now, level, url), name)
+        for place, url in enumerate(new_urls):
+            # A microsecond apart: hooks are shown in the order of their times, and ids are random.
+            store.add_type(tx, _hook(tx, now + place, level, url), name)
     return urls(tx, level)
 
 

@@ -161,7 +161,7 @@ class ByUrl(Controller):
         gone = [url.strip() for text in fields.url for url in text.split(",") if url.strip()]
         if not gone:
             raise BadField("url", "missing or invalid url parameter")
-        return all_shown(await db.write(service.remove_urls, _level(tenant), gone))
+        return all_shown(await db.write(service.remove_urls, _level(tenant), list(dict.fromkeys(gone))))
 
 
 def _level(tenant: DomainScope) -> Level:
