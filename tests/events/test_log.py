@@ -43,6 +43,20 @@ async def test_wire_shape(db: Db) -> None:
     assert (data["severity"], data["log-level"]) == ("temporary", "warn")
 
 
+async def test_time_follows_numbers(db: Db) -> None:
+    # A process that read its clock early and came to its turn late.
+    for n, now in enumerate((5_000_000, 3_000_000, 5_000_001, 1)):
+        await db.write(events.append, now, [event(n)])
+    entries = await db.read(events.read, 0, 10)
+    assert [entry.at for entry in entries] == [5_000_000, 5_000_000, 5_000_001, 5_000_001]
+    assert [msgspec.json.decode(entry.data)["timestamp"] for entry in entries] == [
+        5.0,
+        5.0,
+        5.000001,
+        5.000001,
+    ]
+
+
 async def test_numbers_follow_commits_from_many_processes(database_url: str, tmp_path: Path, db: Db) -> None:
     other = open_db(database_url, tmp_path)
     seen: list[int] = []

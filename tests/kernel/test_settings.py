@@ -43,6 +43,7 @@ def test_flags_beat_environment_beats_file(tmp_path: Path) -> None:
         ("POSTWRIGHT_RETRY_SCHEDULE", "-1", "whole seconds"),
         ("POSTWRIGHT_HTTP_PROCESSES", "many", "int"),
         ("POSTWRIGHT_RATE_LIMITS", "maybe", "on, off"),
+        ("POSTWRIGHT_SOURCE_IPS", "192.0.2.1,mail.example.com", "mail.example.com is not an IP address"),
     ],
 )
 def test_refusals(name: str, value: str, says: str) -> None:

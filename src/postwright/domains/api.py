@@ -15,7 +15,15 @@ from postwright.kernel.settings import Settings
 
 from . import dns, keys, service, setup
 from .dns import Installation
-from .errors import BadDomain, BadPassword, DomainNotFound, NameTaken, SandboxStays, TooManyChecks
+from .errors import (
+    BadDomain,
+    BadPassword,
+    DisabledStays,
+    DomainNotFound,
+    NameTaken,
+    SandboxStays,
+    TooManyChecks,
+)
 from .keys import KeyRecord
 from .records import Domain
 from .schemas import (
@@ -165,10 +173,8 @@ class One(Controller):
         held = await db.read(keys.records, found.account_id, found.authority)
         expected = [*dns.receiving(installation, found), *dns.sending(installation, found, held)]
         checks = await dns.check(settings, installation, expected, held)
-        state = found.state
-        if state != "disabled" and not settings.trust_domains:
-            state = "active" if dns.is_proven(checks, held) else "unverified"
-        found = await db.write(service.set_checks, clock.now(), found, checks, state)
+        proven = None if settings.trust_domains else dns.is_proven(checks, held)
+        found = await db.write(service.set_checks, clock.now(), found, checks, proven)
         shown = await _shown(db, installation, found, principal.account_id)
         return _changed("Domain DNS records have been updated", shown)
 
@@ -177,7 +183,7 @@ class One(Controller):
         "/v4/domains/{domain:str}",
         id="domains.delete",
         access=Area.DOMAINS,
-        errors=(DomainNotFound, SandboxStays),
+        errors=(DomainNotFound, SandboxStays, DisabledStays),
     )
     async def remove(self, principal: Principal, domain: str, db: Db, clock: Clock) -> Done:
         """Delete a domain; what it still holds elsewhere goes in the background."""
@@ -259,20 +265,16 @@ class DomainSettings(Controller):
         errors=(DomainNotFound, BadDomain),
     )
     async def add_ip(
-        self, principal: Principal, domain: str, db: Db, clock: Clock, settings: Settings, fields: AddIp
+        self, principal: Principal, domain: str, db: Db, settings: Settings, fields: AddIp
     ) -> Done:
         """Let the domain's mail leave from one more address."""
         if fields.pool_id:
             raise BadDomain(f"IP pool {fields.pool_id[:64]} not found")
         declared = [address for address, _ in settings.sources()]
-        new = service.parse_ips(fields.ip, declared)
+        new = service.parse_ip(fields.ip, declared)
         if not new:
             raise BadDomain("ip parameter is missing")
-        found = await db.read(service.need, principal.account_id, domain)
-        held = service.ips_of(found, declared)
-        if new not in held:
-            values = {"ips": ",".join([*held, new])}
-            await db.write(service.change, clock.now(), principal.account_id, domain, values, "")
+        await db.write(service.add_ip, principal.account_id, domain, new, declared)
         return Done("success")
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 import dns.asyncresolver
 import dns.exception
@@ -85,12 +86,16 @@ async def check(
     return dict(zip((record.purpose for record in expected), results, strict=True))
 
 
-def is_proven(checks: dict[str, Check], keys: Sequence[KeyRecord]) -> bool:
-    """Whether SPF and every active DKIM key are in place: what makes a domain active (behaviour.md 13.1)."""
+def is_proven(checks: dict[str, Check], keys: Sequence[KeyRecord]) -> bool | None:
+    """Whether SPF and every active DKIM key are in place: what makes a domain active (behaviour.md 13.1).
+
+    None when nobody could tell: a resolver that fails must not stop a domain's mail.
+    """
     needed = ["spf", *(f"dkim:{key.selector}" for key in keys if key.active)]
-    return len(needed) > 1 and all(
-        purpose in checks and checks[purpose].valid == "valid" for purpose in needed
-    )
+    found = {checks[purpose].valid for purpose in needed}
+    if "invalid" in found or len(needed) == 1:
+        return False
+    return None if "unknown" in found else True
 
 
 async def _check(
@@ -131,8 +136,23 @@ def _right(installation: Installation, record: Expected, found: Sequence[str]) -
 
 
 def _authorises(policy: str, installation: Installation) -> bool:
-    terms = {term.lstrip("+").lower() for term in policy.split()}
-    return all(mechanism in terms for mechanism in installation.spf_mechanisms)
+    """Whether a policy lets all our addresses pass by itself; what it includes is not looked up."""
+    networks: list[IPv4Network | IPv6Network] = []
+    hosts: set[str] = set()
+    for term in policy.lower().split()[1:]:
+        bare = term.lstrip("+")
+        if bare.lstrip("-~?") == "all":  # what follows is never reached (RFC 7208 §5.1)
+            break
+        name, _, value = bare.partition(":")
+        if name in ("ip4", "ip6"):
+            try:
+                networks.append(ip_network(value, strict=False))
+            except ValueError:  # a syntax error fails the whole policy (§4.6)
+                return False
+        hosts.add(bare.rstrip("."))
+    if not installation.sources:
+        return installation.spf_mechanisms[0].lower() in hosts
+    return all(any(ip_address(source) in network for network in networks) for source in installation.sources)
 
 
 def _same_key(found: str, public: str) -> bool:

@@ -1,5 +1,7 @@
 """Why something is not done with a domain."""
 
+from collections.abc import Mapping
+
 from postwright.kernel.errors import Refused
 
 
@@ -34,6 +36,13 @@ class SandboxStays(Refused):
     message = "Sandbox domains cannot be deleted"
 
 
+class DisabledStays(Refused):
+    """A disabled domain cannot be deleted: what is under investigation stays."""
+
+    status = 403
+    message = "Disabled domains cannot be deleted"
+
+
 class TooManyChecks(Refused):
     """Verification was asked for too often."""
 
@@ -42,3 +51,5 @@ class TooManyChecks(Refused):
 
     def __init__(self, seconds: int) -> None:
         super().__init__(None, **{"retry-seconds": seconds})
+        # Official clients wait that long and try again (behaviour.md 19).
+        self.headers: Mapping[str, str] = {"retry-after": str(seconds)}

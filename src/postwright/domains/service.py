@@ -13,7 +13,7 @@ from postwright.kernel.secrets import Vault
 from postwright.mail.addresses import AddressError, to_ascii
 
 from . import credentials, keys, store
-from .errors import BadDomain, DomainNotFound, NameTaken, SandboxStays
+from .errors import BadDomain, DisabledStays, DomainNotFound, NameTaken, SandboxStays
 from .keys import AUTOMATIC_SELECTORS, SELECTOR, KeyPair
 from .records import Check, Domain
 
@@ -88,6 +88,14 @@ def parse_ips(text: str, declared: Sequence[str]) -> str:
         if address not in declared:
             raise BadDomain(f"IP {address[:64]} does not belong to this account")
     return ",".join(dict.fromkeys(chosen))
+
+
+def parse_ip(text: str, declared: Sequence[str]) -> str:
+    """One address of this installation, or "". Raises BadDomain."""
+    address = text.strip()
+    if address and address not in declared:
+        raise BadDomain(f"IP {address[:64]} does not belong to this account")
+    return address
 
 
 def ips_of(domain: Domain, declared: Sequence[str]) -> list[str]:
@@ -188,13 +196,31 @@ def key_selectors(selector: str, *, automatic: bool) -> tuple[str, ...]:
 def change(
     tx: Write, now: int, account_id: str, name: str, values: dict[str, Any], postmaster_hash: str
 ) -> Domain:
-    """Change settings. Raises DomainNotFound."""
+    """Change settings. Raises DomainNotFound, BadDomain."""
     domain = need(tx, account_id, name)
+    if host := values.get("mailfrom_host"):
+        _check_return_host(tx, domain, host)
     if values:
         store.set_domain(tx, domain.id, values)
     if postmaster_hash:
         credentials.set_password(tx, domain.id, "postmaster", postmaster_hash, now)
     return need(tx, account_id, name)
+
+
+def _check_return_host(tx: Read, domain: Domain, host: str) -> None:
+    """Bounces of our mail must not come to strangers, nor their name vouch for it (RFC 7489 §3.1.2)."""
+    if host != domain.name and not host.endswith(f".{domain.name}") and not domain.name.endswith(f".{host}"):
+        raise BadDomain("mailfrom_host must be the domain itself, or above or below it")
+    if store.account_of_host(tx, host) not in (None, domain.account_id):
+        raise BadDomain("mailfrom_host belongs to another account")
+
+
+def add_ip(tx: Write, account_id: str, name: str, address: str, declared: Sequence[str]) -> None:
+    """Let a domain's mail leave from one more address. Raises DomainNotFound."""
+    domain = need(tx, account_id, name)
+    held = ips_of(domain, declared)
+    if address not in held:
+        store.set_domain(tx, domain.id, {"ips": ",".join([*held, address])})
 
 
 def need(tx: Read, account_id: str, name: str) -> Domain:
@@ -213,10 +239,12 @@ def _lookup_name(text: str) -> str:
 
 
 def delete(tx: Write, now: int, account_id: str, name: str) -> None:
-    """Delete a domain. Raises DomainNotFound, SandboxStays."""
+    """Delete a domain. Raises DomainNotFound, SandboxStays, DisabledStays."""
     domain = need(tx, account_id, name)
     if domain.type == "sandbox":
         raise SandboxStays
+    if domain.state == "disabled":
+        raise DisabledStays
     delete_domain_keys(tx, account_id, domain.name)
     store.delete_domain(tx, domain, now)
 
@@ -226,8 +254,11 @@ def owns(tx: Read, account_id: str, name: str) -> bool:
     return store.find(tx, account_id, _lookup_name(name)) is not None
 
 
-def set_checks(tx: Write, now: int, domain: Domain, checks: dict[str, Check], state: str) -> Domain:
-    """Keep what DNS said and the state that follows. Raises DomainNotFound."""
-    values = {"checks": msgspec.json.encode(checks), "checked_at": now, "state": state}
-    store.set_domain(tx, domain.id, values)
+def set_checks(tx: Write, now: int, domain: Domain, checks: dict[str, Check], proven: bool | None) -> Domain:
+    """Keep what DNS said, and the state that follows: `proven`, or (None) as it was. Raises DomainNotFound."""
+    current = need(tx, domain.account_id, domain.name)
+    values = {"checks": msgspec.json.encode(checks), "checked_at": now}
+    if proven is not None and current.state != "disabled":
+        values["state"] = "active" if proven else "unverified"
+    store.set_domain(tx, current.id, values)
     return need(tx, domain.account_id, domain.name)

@@ -58,15 +58,13 @@ def sendable(tx: Read, domain_id: str) -> tuple[str, bool, str] | None:
     return (rows[0][0], bool(rows[0][1]), rows[0][2]) if rows else None
 
 
-def is_taken(tx: Read, name: str) -> bool:
-    """Whether any account has the name."""
-    return tx.scalar(select(domains.c.id).where(domains.c.name == name)) is not None
-
-
 def account_of_host(tx: Read, host: str) -> str | None:
-    """The account whose domain (or its mailfrom host) is `host`."""
+    """The account whose domain is `host`, or else the one that has it as a mailfrom host."""
     found: str | None = tx.scalar(
-        select(domains.c.account_id).where(or_(domains.c.name == host, domains.c.mailfrom_host == host))
+        select(domains.c.account_id)
+        .where(or_(domains.c.name == host, domains.c.mailfrom_host == host))
+        .order_by((domains.c.name == host).desc(), domains.c.created_at)
+        .limit(1)
     )
     return found
 

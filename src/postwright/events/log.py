@@ -15,8 +15,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 def append(tx: Write, now: int, events: Iterable[Event]) -> None:
-    """Append `events` at the time `now` (microseconds)."""
+    """Append `events` at the time `now` (microseconds), or at that of the newest one when that is later.
+
+    Many processes append, each with a clock it read before it came to its turn. Readers that page through the log
+    by time would pass over an event that is put behind them.
+    """
     store.lock(tx)
+    now = max(now, store.newest_time(tx))
     rows = []
     for event in events:
         name = event_id()

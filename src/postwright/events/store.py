@@ -31,6 +31,7 @@ _AFTER = Prepared(
     .limit(bindparam("limit")),
     ("after", "limit"),
 )
+_NEWEST_TIME = Prepared(select(events.c.at).order_by(events.c.seq.desc()).limit(1), ())
 
 
 def lock(tx: Write) -> None:
@@ -51,6 +52,12 @@ def after(tx: Read, seq: int, limit: int) -> list[tuple[Any, ...]]:
 def newest(tx: Read) -> int:
     """The largest number, or 0."""
     return tx.scalar(select(func.max(events.c.seq))) or 0
+
+
+def newest_time(tx: Read) -> int:
+    """When the newest row was appended, or 0."""
+    rows = tx.fetch(_NEWEST_TIME, ())
+    return rows[0][0] if rows else 0
 
 
 def delete_before(tx: Write, before: int, limit: int) -> int:

@@ -7,6 +7,7 @@ nobody knows is refused with a suggestion: a misspelt setting that is silently i
 import difflib
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -197,4 +198,9 @@ def _checked(settings: Settings) -> Settings:
         settings.schedule(name)
     if settings.dns:
         host_port(settings.dns, PREFIX + "DNS")
+    for address, _ in settings.sources():
+        try:
+            ip_address(address)
+        except ValueError as wrong:
+            raise SettingsError(f"{PREFIX}SOURCE_IPS: {address} is not an IP address") from wrong
     return settings

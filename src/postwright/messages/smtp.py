@@ -21,8 +21,8 @@ from .draft import MAX_RECIPIENTS, MAX_SIZE, from_mime
 from .headers import options_of
 from .options import parse
 
-# A password that was right is remembered this long: Argon2 takes tens of milliseconds, a burst of sessions
-# must not pay it each time; a changed password is noticed this much later at most.
+# That a password matches a stored hash is remembered this long: Argon2 takes tens of milliseconds, a burst of
+# sessions must not pay it each time. The hash itself is read anew, so that a changed password holds at once.
 REMEMBER_SECONDS = 10.0
 MAX_REMEMBERED = 1000
 
@@ -46,7 +46,7 @@ class SubmissionPolicy(Policy):
         self._db = db
         self._acceptor = acceptor
         self._settings = settings
-        self._known: OrderedDict[bytes, tuple[float, Credential]] = OrderedDict()
+        self._known: OrderedDict[bytes, float] = OrderedDict()
         self._own_ips = frozenset(address for address, _ in settings.sources())
 
     async def authenticate(self, session: Session, login: str, password: str) -> bool:
@@ -100,17 +100,16 @@ class SubmissionPolicy(Policy):
         return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104  compared, not bound
 
     async def _check(self, login: str, password: str) -> Credential | None:
-        memo = hashlib.sha256(f"{login}\0{password}".encode()).digest()
-        until, known = self._known.get(memo, (0.0, None))
-        if known is not None and until > time.monotonic():
-            return known
         credential = await self._db.read(domains.login, login)
         # A login that does not exist takes as long as a wrong password: names cannot be found out by timing.
         hashed = credential.password_hash if credential else domains.NO_PASSWORD
+        memo = hashlib.sha256(f"{hashed}\0{password}".encode()).digest()
+        if credential is not None and self._known.get(memo, 0.0) > time.monotonic():
+            return credential
         right = await asyncio.to_thread(domains.verify_password, hashed, password)
         if credential is None or not right:
             return None
-        self._known[memo] = (time.monotonic() + REMEMBER_SECONDS, credential)
+        self._known[memo] = time.monotonic() + REMEMBER_SECONDS
         while len(self._known) > MAX_REMEMBERED:
             self._known.popitem(last=False)
         return credential
