@@ -136,7 +136,7 @@ class _Parser:
         if kind == "phrase":
             return Phrase(" ".join(text.lower().split()))
         if kind == "word":
-            if text in ("AND", "OR"):
+            if text in ("AND", "OR", "NOT"):
                 raise BadFilter(self._field, f"unexpected '{text}'")
             return self._term(text)
         if text == "(":

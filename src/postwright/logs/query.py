@@ -17,6 +17,8 @@ DEFAULT_LIMIT = 100
 MAX_LIMIT = 300  # behaviour.md 6.4
 BATCH = 500  # rows read at a time while filtering
 MAX_FILTERS = 20
+# Of all filters as JSON. Each link has them twice, in base64, and proxies take URLs of 8 KB.
+MAX_FILTER_BYTES = 2048
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,19 +60,26 @@ def search(
 ) -> Search:
     """The search that a request describes. Raises BadRange, BadFilter."""
     low, high, rising = _range(begin, end, ascending)
-    if len(given) > MAX_FILTERS:
-        raise BadFilter("filters", f"at most {MAX_FILTERS} fields expected")
     wanted = {field: [text for text in texts if text.strip()] for field, texts in given.items()}
-    for field, texts in wanted.items():
-        for text in texts:
-            filters.parse(field, text)
+    wanted = {field: texts for field, texts in wanted.items() if texts}
+    _parse(wanted)
     return Search(
         low=low,
         high=high,
         ascending=rising,
         limit=min(limit or DEFAULT_LIMIT, MAX_LIMIT),
-        filters={field: texts for field, texts in wanted.items() if texts},
+        filters=wanted,
     )
+
+
+def _parse(given: Mapping[str, Sequence[str]]) -> list[tuple[str, Node]]:
+    """The meaning of all filters. Raises BadFilter."""
+    if len(given) > MAX_FILTERS:
+        raise BadFilter("filters", f"at most {MAX_FILTERS} fields expected")
+    parsed = [(field, filters.parse(field, text)) for field, texts in given.items() for text in texts]
+    if len(msgspec.json.encode(given)) > MAX_FILTER_BYTES:
+        raise BadFilter("filters", f"at most {MAX_FILTER_BYTES} bytes expected together")
+    return parsed
 
 
 def _range(begin: int | None, end: int | None, ascending: bool | None) -> tuple[int | None, int | None, bool]:
@@ -92,10 +101,7 @@ def _range(begin: int | None, end: int | None, ascending: bool | None) -> tuple[
 def find(tx: Read, domain_id: str, page: Page) -> Found:
     """Read a page. Raises BadFilter for a token that somebody made up."""
     wanted = page.search
-    parsed = [
-        (field, filters.parse(field, text)) for field, texts in wanted.filters.items() for text in texts
-    ]
-    narrow, rest = _narrow(parsed)
+    narrow, rest = _narrow(_parse(wanted.filters))
     keep = _keeper(rest)
     # A page before its position is read away from it, and turned round.
     backwards = page.turn != "n"
