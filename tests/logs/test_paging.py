@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from postwright.kernel.db import Db, open_db
+from postwright.logs import query
 from tests.logs.conftest import Log
 
 SECOND = 1_000_000
@@ -20,7 +21,7 @@ class Writers:
 
     def __init__(self, log: Log, other: Db, seed: int) -> None:
         self._log, self._dbs = log, (log.api.db, other)
-        self._random = random.Random(seed)  # noqa: S311  no secret
+        self._random = random.Random(seed)
         self.all: list[int] = []  # numbers in the order of commits
 
     async def burst(self, count: int) -> None:
@@ -53,7 +54,7 @@ async def test_a_poller_sees_each_event_once(log: Log, writers: Any, seed: int) 
     made = writers(seed)
     query = {"ascending": "yes", "limit": 3, "event": MATCHING}
     seen, links = await log.get("/v3/{d}/events", params=query)
-    dice = random.Random(seed)  # noqa: S311  no secret
+    dice = random.Random(seed)
     for _ in range(60):
         if dice.random() < 0.5:
             await made.burst(dice.randint(1, 3))
@@ -119,6 +120,23 @@ async def test_a_closed_range_stays_closed(log: Log) -> None:
         page, links = await log.get(links["next"])
         walked = walked + page
     assert walked == [0, 1, 2, 3]
+
+
+async def test_a_search_that_finds_nothing_ends(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query, "BATCH", 10)
+    monkeypatch.setattr(query, "MAX_SCANNED", 50)
+    await log.happen(*range(175))
+    answer = await log.api.call("GET", "/v3/{d}/events", params={"n": "nothing"})
+    message = "No match among 50 events: choose a shorter time between 'begin' and 'end'"
+    assert (answer.status_code, answer.json()) == (400, {"message": message})
+    # What was found is given, and the next page begins where this one stopped looking.
+    page, links = await log.get("/v3/{d}/events", params={"ascending": "yes", "n": "5 OR 60 OR 61 OR 140"})
+    walked = [page]
+    for _ in range(3):
+        page, links = await log.get(links["next"])
+        walked.append(page)
+    assert walked == [[5], [60, 61], [140], []]
+    assert (await log.get(links["previous"]))[0] == [140]
 
 
 STEPS = st.lists(st.sampled_from(["next", "previous", "first", "last", "append"]), max_size=12)

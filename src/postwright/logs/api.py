@@ -9,11 +9,11 @@ from postwright.kernel.http import Controller, Raw, get
 from postwright.kernel.http.paging import BadToken, position, url
 
 from . import query
-from .errors import BadFilter, BadRange
+from .errors import BadFilter, BadRange, TooBroad
 from .query import Page
 from .schemas import EventPage, EventQuery, filters_of
 
-_ERRORS = (BadFilter, BadRange, BadToken, DomainNotFound)
+_ERRORS = (BadFilter, BadRange, TooBroad, BadToken, DomainNotFound)
 
 
 class Events(Controller):

@@ -12,3 +12,10 @@ class BadFilter(Refused):
 
 class BadRange(Refused):
     """Times that contradict each other."""
+
+
+class TooBroad(Refused):
+    """A filter that lets nothing through for too long."""
+
+    def __init__(self, scanned: int) -> None:
+        super().__init__(f"No match among {scanned} events: choose a shorter time between 'begin' and 'end'")

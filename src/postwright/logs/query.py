@@ -9,13 +9,14 @@ from postwright.kernel.db import Read
 from postwright.kernel.http.paging import Links, token_links
 
 from . import filters, store
-from .errors import BadFilter, BadRange
+from .errors import BadFilter, BadRange, TooBroad
 from .filters import Node, Term
 from .store import Narrow, Place
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 300  # behaviour.md 6.4
 BATCH = 500  # rows read at a time while filtering
+MAX_SCANNED = 100_000  # events looked at for one page: some two seconds
 MAX_FILTERS = 20
 # Of all filters as JSON. Each link has them twice, in base64, and proxies take URLs of 8 KB.
 MAX_FILTER_BYTES = 2048
@@ -44,11 +45,15 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A page as found: the events as stored, and where it begins and ends."""
+    """A page as found: the events as stored, where it begins and ends, and the last event that was looked at.
+
+    That may lie further than the page: what no filter lets through need not be looked at again.
+    """
 
     items: list[bytes]
     begin: Place | None
     end: Place | None
+    reached: Place | None
 
 
 def search(
@@ -99,7 +104,7 @@ def _range(begin: int | None, end: int | None, ascending: bool | None) -> tuple[
 
 
 def find(tx: Read, domain_id: str, page: Page) -> Found:
-    """Read a page. Raises BadFilter for a token that somebody made up."""
+    """Read a page. Raises TooBroad, and BadFilter for a token that somebody made up."""
     wanted = page.search
     narrow, rest = _narrow(_parse(wanted.filters))
     keep = _keeper(rest)
@@ -109,8 +114,15 @@ def find(tx: Read, domain_id: str, page: Page) -> Found:
     place = Place(page.at, page.seq) if page.seq else None
     inclusive = page.turn == "i"
     limit = min(max(wanted.limit, 1), MAX_LIMIT)
+    batch = BATCH if rest else limit
     items: list[tuple[Place, bytes]] = []
+    scanned = 0
     while len(items) < limit:
+        if scanned >= MAX_SCANNED:
+            if not items:
+                # An empty page would say that there is nothing more.
+                raise TooBroad(MAX_SCANNED)
+            break
         rows = store.read(
             tx,
             domain_id,
@@ -120,20 +132,26 @@ def find(tx: Read, domain_id: str, page: Page) -> Found:
             place=place,
             inclusive=inclusive,
             rising=rising,
-            limit=BATCH if rest else limit,
+            limit=batch,
         )
+        scanned += len(rows)
         for row in rows:
             place, inclusive = Place(row[0], row[1]), False
             if keep(row[2]):
                 items.append((place, row[2]))
                 if len(items) == limit:
                     break
-        if len(rows) < (BATCH if rest else limit):
+        if len(rows) < batch:
             break
     if backwards:
         items.reverse()
     places = [place for place, _ in items]
-    return Found([data for _, data in items], places[0] if places else None, places[-1] if places else None)
+    return Found(
+        items=[data for _, data in items],
+        begin=places[0] if places else None,
+        end=places[-1] if places else None,
+        reached=place,
+    )
 
 
 def links(address: str, page: Page, found: Found) -> Links:
@@ -141,15 +159,18 @@ def links(address: str, page: Page, found: Found) -> Links:
     wanted = page.search
     first = Page(search=wanted)
     last = Page(search=wanted, turn="l")
-    if found.begin is not None and found.end is not None:
-        following = Page(search=wanted, at=found.end.at, seq=found.end.seq)
-        previous = Page(search=wanted, turn="p", at=found.begin.at, seq=found.begin.seq)
-    elif page.turn == "n":
-        # Behind the end: newer events will come here, and the way back leads to the last ones.
-        following = page
-        previous = Page(search=wanted, turn="i", at=page.at, seq=page.seq) if page.seq else last
+    backwards = page.turn != "n"
+
+    def turn(name: str, place: Place | None, otherwise: Page) -> Page:
+        return otherwise if place is None else Page(search=wanted, turn=name, at=place.at, seq=place.seq)
+
+    if backwards:
+        following = turn("n", found.end, first)
+        previous = turn("p", found.reached, page)
     else:
-        following, previous = first, page
+        # Behind the end newer events will come, and the way back leads to the last ones.
+        following = turn("n", found.reached, page)
+        previous = turn("p", found.begin, turn("i", found.reached, last))
     return token_links(address, first=first, next=following, previous=previous, last=last, in_path=True)
 
 
