@@ -5,16 +5,8 @@ connection. Only CRLF.CRLF ends a message on either side, and neither lets a lon
 what two servers read differently is how mail is smuggled.
 """
 
-from .client import (
-    Capabilities,
-    ConnectError,
-    Disconnected,
-    SendResult,
-    SmtpClient,
-    SmtpError,
-    Timeouts,
-    TlsFacts,
-)
+from .client import Capabilities, SendResult, SmtpClient, Timeouts, TlsFacts
+from .errors import ConnectError, Disconnected, SmtpError
 from .policy import DROP, Envelope, Policy, Session
 from .replies import Answer, Reply, parse_reply
 from .server import SmtpServer

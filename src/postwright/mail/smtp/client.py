@@ -9,9 +9,15 @@ from typing import Any, cast
 
 import msgspec
 
+from .errors import ConnectError, Disconnected, SmtpError
 from .replies import Answer, parse_reply
 
-MAX_BUFFER = 64 * 1024  # octets of unread replies
+BLOCK = 64 * 1024  # octets of a message that must get through in the time for a block
+# What is kept of replies. RFC 5321 §4.5.3.1.5 allows 512 octets a line; nobody asks more at once than MAIL, 1000
+# RCPT and DATA.
+MAX_LINE = 4096
+MAX_LINES = 100
+MAX_REPLIES = 1100
 Capabilities = dict[str, str]  # keyword in upper case: its parameters
 _LINE = re.compile(rb"\d{3}(?:[ -]|$)")
 
@@ -28,29 +34,6 @@ class Timeouts(msgspec.Struct, frozen=True):
     block: float = 180.0
     dot: float = 600.0
     quit: float = 5.0
-
-
-class ConnectError(Exception):
-    """No connection, or nothing that greets like an SMTP server: nothing was sent."""
-
-
-class Disconnected(Exception):
-    """The connection was lost, or timed out, at `stage`.
-
-    `after_dot`: the whole message had been written, so that the server may have it although it did not say so.
-    """
-
-    def __init__(self, stage: str, *, after_dot: bool = False, reason: str = "") -> None:
-        self.stage, self.after_dot = stage, after_dot
-        super().__init__(f"connection lost at {stage}" + (f": {reason}" if reason else ""))
-
-
-class SmtpError(Exception):
-    """The server refused `command`."""
-
-    def __init__(self, reply: Answer) -> None:
-        self.reply, self.command = reply, reply.command
-        super().__init__(f"{reply.code} {reply.enhanced} {reply.text}")
 
 
 class TlsFacts(msgspec.Struct, frozen=True):
@@ -77,9 +60,9 @@ class SmtpClient(asyncio.Protocol):
         self._buffer = b""
         self._lines: list[bytes] = []
         self._answers: list[list[bytes]] = []
-        self._wanted = 0
         self._waiter: asyncio.Future[None] | None = None
         self._lost: str | None = None
+        self._unsent = False  # something was written that never left
         self._writable = asyncio.Event()
         self._writable.set()
         self.capabilities: Capabilities = {}
@@ -104,10 +87,12 @@ class SmtpClient(asyncio.Protocol):
         except (OSError, TimeoutError) as wrong:
             raise ConnectError(str(wrong) or "timed out") from wrong
         try:
-            (greeting,) = await client._read(1, ("",), "the greeting", timeouts.greeting)
-        except Disconnected as lost:
+            greeting = await client._reply("", "the greeting", timeouts.greeting)
+        except BaseException as wrong:
             client.abort()
-            raise ConnectError(str(lost)) from lost
+            if isinstance(wrong, Disconnected):
+                raise ConnectError(str(wrong)) from wrong
+            raise
         if greeting.code != 220:
             client.abort()
             raise SmtpError(greeting)
@@ -117,11 +102,11 @@ class SmtpClient(asyncio.Protocol):
     async def ehlo(self, name: str) -> Capabilities:
         """Introduce ourselves as `name`; what the server can do. Raises SmtpError, Disconnected."""
         self._write(b"EHLO %s\r\n" % name.encode("ascii", "replace"))
-        (lines,) = await self._lines_of(1, "EHLO", self._timeouts.ehlo)
-        answer = self._parse(lines, "EHLO")
+        lines = await self._reply_lines("EHLO", self._timeouts.ehlo)
+        answer = self._parse(lines, "EHLO", "EHLO")
         if 500 <= answer.code < 600:
             self._write(b"HELO %s\r\n" % name.encode("ascii", "replace"))
-            (answer,) = await self._read(1, ("HELO",), "HELO", self._timeouts.ehlo)
+            answer = await self._reply("HELO", "HELO", self._timeouts.ehlo)
             lines = []
         if not answer.ok:
             raise SmtpError(answer)
@@ -137,7 +122,7 @@ class SmtpClient(asyncio.Protocol):
         The caller says EHLO again: what the server said before is void (RFC 3207 §4.2).
         """
         self._write(b"STARTTLS\r\n")
-        (answer,) = await self._read(1, ("STARTTLS",), "STARTTLS", self._timeouts.starttls)
+        answer = await self._reply("STARTTLS", "STARTTLS", self._timeouts.starttls)
         if answer.code != 220:
             raise SmtpError(answer)
         # Anything that came in clear behind the reply was not said by who holds the certificate.
@@ -161,6 +146,7 @@ class SmtpClient(asyncio.Protocol):
         if transport is None:
             raise Disconnected("STARTTLS")
         self._transport = transport
+        transport.set_write_buffer_limits(high=0)
         ssl_object = transport.get_extra_info("ssl_object")
         cipher = ssl_object.cipher()
         self.tls = TlsFacts(ssl_object.version() or "", cipher[0] if cipher else "")
@@ -171,9 +157,10 @@ class SmtpClient(asyncio.Protocol):
     async def send(
         self, sender: str, recipients: Sequence[str], data: bytes, *, smtputf8: bool = False
     ) -> SendResult:
-        """Send one message. Raises SmtpError when MAIL or DATA is refused, Disconnected, ValueError.
+        """Send one message. Raises SmtpError when MAIL is refused, Disconnected, ValueError.
 
-        `data` has CRLF line ends; a lone CR or LF is a ValueError.
+        `data` has CRLF line ends; a lone CR or LF is a ValueError. A refusal of DATA, or of the message, is that
+        of each recipient which RCPT had not refused.
         """
         lines = data.count(b"\r\n")
         if data.count(b"\n") != lines or data.count(b"\r") != lines:
@@ -181,33 +168,35 @@ class SmtpClient(asyncio.Protocol):
         refusal = self._cannot(len(data), smtputf8)
         if refusal is not None:
             return SendResult([refusal] * len(recipients), 0.0, 0.0)
+        commands = self._commands(sender, recipients, data, smtputf8)
+        self._in_step("MAIL")
         started = time.monotonic()
-        replies, ready = await self._envelope(self._commands(sender, recipients, len(data), smtputf8))
+        mail, *replies, ready = await self._envelope(commands)
         accepted = [at for at, reply in enumerate(replies) if reply.ok]
-        if not accepted:
-            if ready.code == 354:
-                # Refused all, yet wants the message: an empty one ends it (RFC 2920 §3.1).
-                self._write(b".\r\n")
-                await self._read(1, ("DATA",), "the empty message", self._timeouts.dot)
-            elif ready.code != 421:
-                await self._reset()
-            return SendResult(replies, time.monotonic() - started, 0.0)
-        if ready.code != 354:
-            if ready.code != 421:
-                await self._reset()
-            raise SmtpError(ready)
+        envelope_seconds = time.monotonic() - started
+        if not mail.ok or not accepted or ready.code != 354:
+            await self._abandon(mail, ready)
+            if not mail.ok:
+                raise SmtpError(mail)
+            if accepted and not 400 <= ready.code < 600:
+                self.abort()
+                raise Disconnected("DATA", reason=f"not SMTP: {ready.code} to DATA")
+            for at in accepted:
+                replies[at] = ready
+            return SendResult(replies, envelope_seconds, 0.0)
+        self._in_step("the message")
         sent = time.monotonic()
         final = await self._message(data)
         for at in accepted:
             replies[at] = final
-        return SendResult(replies, sent - started, time.monotonic() - sent)
+        return SendResult(replies, envelope_seconds, time.monotonic() - sent)
 
     async def quit(self) -> None:
         """Say goodbye and close; never raises."""
         if self._lost is None and not self._transport.is_closing():
             try:
                 self._write(b"QUIT\r\n")
-                await self._lines_of(1, "QUIT", self._timeouts.quit)
+                await self._reply_lines("QUIT", self._timeouts.quit)
             except Disconnected:
                 pass
         self.abort()
@@ -232,10 +221,12 @@ class SmtpClient(asyncio.Protocol):
             return Answer(552, "5.3.4", f"The server takes messages of {limit} bytes at most", "MAIL")
         return None
 
-    def _commands(self, sender: str, recipients: Sequence[str], size: int, smtputf8: bool) -> list[bytes]:
+    def _commands(self, sender: str, recipients: Sequence[str], data: bytes, smtputf8: bool) -> list[bytes]:
         mail = f"MAIL FROM:<{sender}>"
         if "SIZE" in self.capabilities:
-            mail += f" SIZE={size}"
+            mail += f" SIZE={len(data)}"
+        if "8BITMIME" in self.capabilities and not data.isascii():
+            mail += " BODY=8BITMIME"
         if smtputf8:
             mail += " SMTPUTF8"
         commands = [mail, *(f"RCPT TO:<{recipient}>" for recipient in recipients), "DATA"]
@@ -243,120 +234,123 @@ class SmtpClient(asyncio.Protocol):
             raise ValueError("an address must not contain line breaks")
         return [f"{command}\r\n".encode() for command in commands]
 
-    async def _envelope(self, commands: list[bytes]) -> tuple[list[Answer], Answer]:
-        """MAIL, RCPTs and DATA; the replies to the RCPTs, and the one to DATA. Raises SmtpError for MAIL."""
+    def _in_step(self, stage: str) -> None:
+        """A reply nobody asked for would be taken for the next one, and every later one for its neighbour."""
+        if self._answers or self._lines or self._buffer:
+            self.abort()
+            raise Disconnected(stage, reason="the server spoke out of turn")
+
+    async def _envelope(self, commands: list[bytes]) -> list[Answer]:
+        """The replies to MAIL, each RCPT, and DATA. What ended it early stands in for those that never came."""
         names = ("MAIL", *("RCPT",) * (len(commands) - 2), "DATA")
-        if "PIPELINING" in self.capabilities:
+        group = "PIPELINING" in self.capabilities
+        if group:
             self._write(b"".join(commands))
-            mail, *rest, ready = await self._read(len(commands), names, "the envelope", self._timeouts.mail)
-            if not mail.ok:
-                if ready.code == 354:
-                    self._write(b".\r\n")
-                    await self._read(1, ("DATA",), "the empty message", self._timeouts.dot)
-                elif mail.code != 421:
-                    await self._reset()
-                raise SmtpError(mail)
-            return rest, ready
         answers: list[Answer] = []
-        for name, command in zip(names[:-1], commands[:-1], strict=True):
-            self._write(command)
-            answers += await self._read(1, (name,), name, self._timeouts.mail)
-            if name == "MAIL" and not answers[0].ok:
-                raise SmtpError(answers[0])
-        if not any(answer.ok for answer in answers[1:]):
-            return answers[1:], Answer(503, "5.5.1", "no recipients", "DATA")
-        self._write(commands[-1])
-        (ready,) = await self._read(1, ("DATA",), "DATA", self._timeouts.data)
-        return answers[1:], ready
+        for name, command in zip(names, commands, strict=True):
+            if not group:
+                self._write(command)
+            seconds = self._timeouts.data if name == "DATA" else self._timeouts.mail
+            answer = await self._reply(name, name, seconds)
+            answers.append(answer)
+            # Asked one by one, the rest need not be asked; after 421 nothing answers (RFC 5321 §3.8).
+            refused = name == "MAIL" and not answer.ok
+            useless = len(answers) == len(names) - 1 and not any(each.ok for each in answers[1:])
+            if answer.code == 421 or (not group and (refused or useless)):
+                break
+        return answers + [answers[-1]] * (len(commands) - len(answers))
+
+    async def _abandon(self, mail: Answer, ready: Answer) -> None:
+        """Make the connection fit for another message. That it is not says nothing about this one."""
+        try:
+            if ready.code == 354:
+                # It wants a message for nobody: an empty one ends this (RFC 2920 §3.1).
+                self._write(b".\r\n")
+                await self._reply("DATA", "the empty message", self._timeouts.dot)
+            elif mail.ok and self.reusable:
+                self._write(b"RSET\r\n")
+                await self._reply("RSET", "RSET", self._timeouts.mail)
+        except Disconnected:
+            self.reusable = False
 
     async def _message(self, data: bytes) -> Answer:
         if data.startswith(b".") or b"\r\n." in data:
             # RFC 5321 §4.5.2: a line that begins with a dot gets another.
             data = data.replace(b"\r\n.", b"\r\n..")
             data = b"." + data if data.startswith(b".") else data
-        end = b".\r\n" if data.endswith(b"\r\n") else b"\r\n.\r\n"
-        self._write(data)
-        self._write(end)
-        if not self._writable.is_set():
-            try:
-                async with asyncio.timeout(self._timeouts.block):
-                    await self._writable.wait()
-            except TimeoutError as late:
-                self.abort()
-                raise Disconnected("the message", reason="timed out") from late
-        (final,) = await self._read(
-            1, ("DATA",), "the reply to the message", self._timeouts.dot, after_dot=True
-        )
-        return final
-
-    async def _reset(self) -> None:
-        self._write(b"RSET\r\n")
-        await self._read(1, ("RSET",), "RSET", self._timeouts.mail)
+        data += b".\r\n" if data.endswith(b"\r\n") or not data else b"\r\n.\r\n"
+        view = memoryview(data)
+        for start in range(0, len(data), BLOCK):
+            self._write(view[start : start + BLOCK])
+            await self._drain()
+        if self._unsent:
+            if self._answers and self._answers[0][-1][:1] in b"45":
+                return await self._reply("DATA", "the message", self._timeouts.dot)
+            raise Disconnected("the message", reason=self._lost or "closed by the server")
+        return await self._reply("DATA", "the reply to the message", self._timeouts.dot, after_dot=True)
 
     # -- the connection
 
-    def _write(self, data: bytes) -> None:
-        if self._lost is None:
+    def _write(self, data: bytes | memoryview) -> None:
+        if self._lost is None and not self._transport.is_closing():
             self._transport.write(data)
+        else:
+            self._unsent = True
 
-    async def _read(
-        self, count: int, commands: Sequence[str], stage: str, timeout: float, *, after_dot: bool = False
-    ) -> list[Answer]:
-        """The next `count` replies. Raises Disconnected."""
-        lines = await self._lines_of(count, stage, timeout, after_dot=after_dot)
-        answers = [self._parse(one, command) for one, command in zip(lines, commands, strict=True)]
-        if any(answer.code == 421 for answer in answers):
-            self.reusable = False  # it closes (RFC 5321 §3.8)
-        return answers
-
-    def _parse(self, lines: list[bytes], command: str) -> Answer:
+    async def _drain(self) -> None:
+        """Wait until all that was written is with the kernel."""
+        if self._writable.is_set():
+            return
         try:
-            return parse_reply(lines, command)
+            async with asyncio.timeout(self._timeouts.block):
+                await self._writable.wait()
+        except TimeoutError as late:
+            self.abort()
+            raise Disconnected("the message", reason="timed out") from late
+
+    async def _reply(self, command: str, stage: str, timeout: float, *, after_dot: bool = False) -> Answer:
+        """The next reply. Raises Disconnected."""
+        return self._parse(await self._reply_lines(stage, timeout, after_dot=after_dot), command, stage)
+
+    def _parse(self, lines: list[bytes], command: str, stage: str) -> Answer:
+        try:
+            answer = parse_reply(lines, command)
         except ValueError as wrong:
             self.abort()
-            raise Disconnected(command or "the greeting", reason=f"not SMTP: {wrong}") from wrong
+            raise Disconnected(stage, reason=f"not SMTP: {wrong}") from wrong
+        if answer.code == 421:
+            self.reusable = False  # it closes (RFC 5321 §3.8)
+        return answer
 
-    async def _lines_of(
-        self, count: int, stage: str, timeout: float, *, after_dot: bool = False
-    ) -> list[list[bytes]]:
-        if len(self._answers) < count:
+    async def _reply_lines(self, stage: str, timeout: float, *, after_dot: bool = False) -> list[bytes]:
+        if not self._answers:
             if self._lost is not None:
-                self.reusable = False
                 raise Disconnected(stage, after_dot=after_dot, reason=self._lost)
             loop = asyncio.get_running_loop()
-            self._wanted = count
             self._waiter = loop.create_future()
-            timer = loop.call_later(timeout, self._expire)
+            timer = loop.call_later(timeout, self._fail, "timed out")
             try:
                 await self._waiter
             except ConnectionError as lost:
-                self.reusable = False
                 raise Disconnected(stage, after_dot=after_dot, reason=str(lost)) from lost
             finally:
                 timer.cancel()
                 self._waiter = None
-        taken = self._answers[:count]
-        del self._answers[:count]
-        return taken
-
-    def _expire(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(ConnectionError("timed out"))
-        self.abort()
+        return self._answers.pop(0)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note who is connected."""
         self._transport = cast(asyncio.Transport, transport)
         self.peer_address = _address(transport.get_extra_info("peername"))
         self.local_address = _address(transport.get_extra_info("sockname"))
+        # Writing pauses until nothing is left: so it is known whether the final dot ever left the process.
+        self._transport.set_write_buffer_limits(high=0)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell who waits."""
-        self._lost = str(exc) if exc else "closed by the server"
-        self.reusable = False
+        self._unsent = self._unsent or not self._writable.is_set()
+        self._gone(str(exc) if exc else "closed by the server")
         self._writable.set()
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(ConnectionError(self._lost))
 
     def pause_writing(self) -> None:
         """The server reads slowly."""
@@ -372,24 +366,27 @@ class SmtpClient(asyncio.Protocol):
         *lines, self._buffer = data.split(b"\n")
         for raw in lines:
             line = raw.rstrip(b"\r")
-            if not _LINE.match(line) or len(self._lines) > 1000:
+            if not _LINE.match(line) or len(self._lines) >= MAX_LINES or len(self._answers) >= MAX_REPLIES:
                 self._fail("not an SMTP reply")
                 return
-            self._lines.append(line)
+            self._lines.append(line[:MAX_LINE])
             if line[3:4] != b"-":
                 self._answers.append(self._lines)
                 self._lines = []
-        if len(self._buffer) > MAX_BUFFER or len(self._answers) > 5000:
-            self._fail("replies without end")
-            return
-        if self._waiter is not None and len(self._answers) >= self._wanted and not self._waiter.done():
+        if len(self._buffer) > MAX_LINE:
+            self._fail("a reply line without end")
+        elif self._waiter is not None and self._answers and not self._waiter.done():
             self._waiter.set_result(None)
 
     def _fail(self, reason: str) -> None:
-        self._lost = reason
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(ConnectionError(reason))
+        self._gone(reason)
         self.abort()
+
+    def _gone(self, reason: str) -> None:
+        self._lost = self._lost or reason
+        self.reusable = False
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(ConnectionError(self._lost))
 
 
 def _address(name: Any) -> str:

@@ -14,6 +14,7 @@ log = logging.getLogger("postwright.smtp")
 MAX_LINE = 2048  # octets of a command (mox's limit, delivery-engineering.md section 9)
 MAX_ERRORS = 20  # bad commands in a connection
 MAX_AHEAD = 256 * 1024  # octets of pipelined input kept while a hook runs
+LINGER_SECONDS = 30.0  # for a last reply to be fetched, before the connection is cut
 _END = b"\r\n.\r\n"
 
 
@@ -31,6 +32,8 @@ class Connection(asyncio.Protocol):
         self._task: asyncio.Task[Any] | None = None
         self._errors = 0
         self._closing = False
+        self._deaf = False  # the peer does not read what we say
+        self._ended = False  # the peer says no more
         self._seen = 0.0  # loop time of the last input
         self._timer: asyncio.TimerHandle | None = None
 
@@ -85,8 +88,22 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def eof_received(self) -> bool:
-        """The peer stops talking: so do we, once what it asked for is done."""
-        return self._task is not None
+        """The peer stops talking: so do we, once what it asked for is done (over TLS at once: asyncio's rule)."""
+        self._ended = True
+        return not self._session.tls and (self._task is not None or self._deaf)
+
+    def pause_writing(self) -> None:
+        """The peer does not read: whoever does not listen is not listened to, or replies would pile up here."""
+        self._deaf = True
+        if not self._closing:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """It has read."""
+        self._deaf = False
+        if self._task is None and not self._closing:
+            self._transport.resume_reading()
+            self._pump()
 
     def close_when_idle(self) -> None:
         """Close, but not in the middle of a message."""
@@ -110,7 +127,7 @@ class Connection(asyncio.Protocol):
 
     def _pump(self) -> None:
         """Work through the input until it, or what may be done at once, ends."""
-        while self._task is None and not self._closing:
+        while self._task is None and not self._closing and not self._deaf:
             if self._body is not None:
                 if not self._take_body():
                     break
@@ -124,6 +141,11 @@ class Connection(asyncio.Protocol):
             del self._buffer[: end + 1]
             self._line(line)
         self._flush()
+        if self._task is None and not self._closing and not self._deaf:
+            if self._ended:
+                self._close()
+            elif self._policy.draining:
+                self.close_when_idle()
 
     def _flush(self) -> None:
         if self._out:
@@ -147,7 +169,7 @@ class Connection(asyncio.Protocol):
         end = body.find(_END, start)
         if end < 0:
             self._buffer.clear()
-            if self._oversized or len(body) > self._policy.max_size + 2:
+            if self._oversized or len(body) > self._policy.max_size + 2 + len(_END):
                 # Read on to the end, keeping only what the end could begin with.
                 self._oversized = True
                 del body[: -len(_END)]
@@ -157,7 +179,7 @@ class Connection(asyncio.Protocol):
         data = bytes(memoryview(body)[2 : end + 2])
         self._body = None
         oversized, self._oversized = self._oversized, False
-        self._received(data, oversized=oversized)
+        self._received(data, oversized=oversized or len(data) > self._policy.max_size)
         return True
 
     # -- hooks
@@ -170,15 +192,16 @@ class Connection(asyncio.Protocol):
 
     def _done(self, task: asyncio.Task[Any], then: Callable[[Any], None]) -> None:
         self._task = None
-        if self._closing or task.cancelled():
+        if task.cancelled():
             return
         failure = task.exception()
         if failure is not None:
             log.error("SMTP hook failed", exc_info=failure)
             self._end(replies.INTERNAL)
+        if self._closing:
             return
         then(task.result())
-        if not self._closing:
+        if not self._closing and not self._deaf:
             self._transport.resume_reading()
         self._pump()
 
@@ -209,7 +232,15 @@ class Connection(asyncio.Protocol):
             self._say(reply)
 
     def _end(self, reply: Reply) -> None:
+        if self._closing:
+            return
         self._say(reply)
         self._flush()
+        self._close()
+
+    def _close(self) -> None:
         self._closing = True
         self._transport.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.abort)

@@ -79,12 +79,10 @@ class SmtpServer(Connection):
         if bare:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
         envelope = Envelope(sender, recipients, data, utf8)
-        self._run(self._policy.message(self._session, envelope), self._finish)
+        self._run(self._policy.message(self._session, envelope), self._answered)
 
-    def _finish(self, decision: Decision) -> None:
+    def _answered(self, decision: Decision) -> None:
         self._decide(decision, replies.OK)
-        if self._policy.draining:
-            self._end(replies.SHUTTING_DOWN)
 
     # -- commands
 
@@ -208,7 +206,6 @@ class SmtpServer(Connection):
             self.abort()
             return
         self._transport = transport
-        self._buffer.clear()
         self._forget()
         # All knowledge from before is void (RFC 3207 §4.2).
         self._session.helo, self._session.tls, self._session.login = "", True, None
