@@ -161,7 +161,7 @@ async def scripted() -> AsyncIterator[Callable[..., Awaitable[int]]]:
                 with contextlib.suppress(ConnectionError):
                     await writer.wait_closed()
 
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=1 << 26)
         servers.append(server)
         return server.sockets[0].getsockname()[1]
 
