@@ -122,7 +122,7 @@ async def _talk(data: bytes, step: int, strict: bool, auth: bool) -> list[Envelo
     loop.set_exception_handler(lambda _, context: problems.append(context))
     async with await loop.create_server(lambda: SmtpServer(policy), "127.0.0.1", 0) as server:
         peer = Peer(*await asyncio.open_connection(*server.sockets[0].getsockname()))
-        with contextlib.suppress(ConnectionError):  # the server may end it, for too many errors
+        with contextlib.suppress(OSError):  # the server may end it, for too many errors
             await peer.reply()
             for at in range(0, len(data), step):
                 peer.writer.write(data[at : at + step])

@@ -133,9 +133,9 @@ class Connection(asyncio.Protocol):
                     break
                 continue
             end = self._buffer.find(b"\n")
-            if end < 0:
-                if len(self._buffer) > MAX_LINE:
-                    self._end(replies.BAD_LINE)
+            if (end if end >= 0 else len(self._buffer)) > MAX_LINE + 1:  # the CR is the one more
+                self._end(replies.BAD_LINE)
+            if end < 0 or self._closing:
                 break
             line = bytes(self._buffer[:end])
             del self._buffer[: end + 1]

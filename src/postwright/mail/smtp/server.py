@@ -6,7 +6,7 @@ from collections.abc import Callable
 from . import replies
 from .auth import AuthExchange
 from .commands import BadCommand, parse_path
-from .connection import MAX_LINE, Connection
+from .connection import Connection
 from .policy import Decision, Envelope, Policy
 from .replies import Reply
 
@@ -40,9 +40,6 @@ class SmtpServer(Connection):
         if line.endswith(b"\r"):
             line = line[:-1]
         elif self._policy.strict_newlines:
-            self._error(replies.BAD_LINE)
-            return
-        if len(line) > MAX_LINE:
             self._error(replies.BAD_LINE)
             return
         if self._auth is not None:
