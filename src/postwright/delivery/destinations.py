@@ -1,5 +1,6 @@
 """Where mail for a domain goes: the capture inbox, a smarthost, or the MX hosts of the real world."""
 
+import asyncio
 import ipaddress
 import random
 import time
@@ -12,6 +13,7 @@ import dns.rdatatype
 import dns.resolver
 import msgspec
 
+from postwright.kernel.outgoing import TargetRefused, judge
 from postwright.kernel.resolver import resolver
 from postwright.kernel.settings import Settings
 
@@ -28,7 +30,7 @@ class Host(msgspec.Struct, frozen=True):
     name: str
     address: str
     port: int
-    tls: bool = True  # worth asking for STARTTLS
+    outside: bool = True  # not our own capture inbox: TLS and source addresses matter
 
 
 class Unroutable(Exception):
@@ -42,11 +44,13 @@ class Unroutable(Exception):
 class Destinations:
     """Finds the hosts for a recipient domain, as the setting `delivery` says."""
 
-    def __init__(self, settings: Settings, capture_port: Path) -> None:
+    def __init__(self, settings: Settings, capture_port: Path, mx_port: int = 25) -> None:
         self._settings = settings
+        self._mx_port = mx_port  # another one is for tests, which cannot listen on 25
         self._capture_port = capture_port
         self._cache: dict[str, tuple[float, list[Host] | Unroutable]] = {}
         self._resolver: dns.asyncresolver.Resolver | None = None
+        self._pending: dict[str, asyncio.Task[list[Host] | Unroutable]] = {}
 
     def site(self, domain: str) -> str:
         """The name of the queue that mail for `domain` shares."""
@@ -63,7 +67,7 @@ class Destinations:
             return [Host(smarthost[0], smarthost[0], smarthost[1])]
         until, found = self._cache.get(domain, (0.0, []))
         if until < time.monotonic():
-            found = await self._look_up(domain)
+            found = await self._look_up_once(domain)
             lasts = NEGATIVE_SECONDS if isinstance(found, Unroutable) else CACHE_SECONDS
             if len(self._cache) >= MAX_CACHED:
                 self._cache.pop(next(iter(self._cache)))
@@ -77,7 +81,15 @@ class Destinations:
             port = int(self._capture_port.read_text())
         except (OSError, ValueError) as wrong:
             raise Unroutable(499, "The capture inbox is not running") from wrong
-        return Host("capture.localhost", "127.0.0.1", port, tls=False)
+        return Host("capture.localhost", "127.0.0.1", port, outside=False)
+
+    async def _look_up_once(self, domain: str) -> list[Host] | Unroutable:
+        """One look-up for all the connections that begin at the same time."""
+        task = self._pending.get(domain)
+        if task is None:
+            task = self._pending[domain] = asyncio.create_task(self._look_up(domain))
+            task.add_done_callback(lambda _: self._pending.pop(domain))
+        return await asyncio.shield(task)
 
     async def _look_up(self, domain: str) -> list[Host] | Unroutable:
         if self._resolver is None:
@@ -86,7 +98,7 @@ class Destinations:
             names = await self._mx(domain)
             hosts: list[Host] = []
             for name in names[:MAX_HOSTS]:
-                hosts.extend(Host(name, address, 25) for address in await self._addresses(name))
+                hosts.extend(Host(name, address, self._mx_port) for address in await self._addresses(name))
         except Unroutable as no:
             return no
         if not hosts:
@@ -111,15 +123,13 @@ class Destinations:
         except (dns.exception.DNSException, OSError) as wrong:
             raise Unroutable(498, f"DNS lookup of [{domain}] failed: {type(wrong).__name__}") from wrong
         records = [(record.preference, record.exchange.to_text(omit_final_dot=True)) for record in answer]
-        if records == [(0, "@")] or [name for _, name in records] in ([""], ["."]):
+        if [name for _, name in records] == ["."]:
             # RFC 7505 section 4.1: the domain says that it takes no mail.
             raise Unroutable(
                 556, f"Domain [{domain}] does not accept mail (null MX)", permanent=True, enhanced="5.1.10"
             )
         random.shuffle(records)
-        return [
-            name for _, name in sorted(records, key=lambda record: record[0]) if name not in ("", ".", "@")
-        ]
+        return [name for _, name in sorted(records, key=lambda record: record[0]) if name != "."]
 
     async def _addresses(self, name: str) -> list[str]:
         assert self._resolver is not None
@@ -133,9 +143,8 @@ class Destinations:
         return found[:MAX_ADDRESSES] if found else []
 
     def _allowed(self, address: str) -> bool:
-        parsed = ipaddress.ip_address(address)
-        policy = self._settings.private_targets
-        if policy == "yes" or (policy == "loopback" and parsed.is_loopback):
-            return True
-        mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-        return (mapped or parsed).is_global and not parsed.is_multicast
+        try:
+            judge(ipaddress.ip_address(address), self._settings.private_targets)
+        except TargetRefused:
+            return False
+        return True

@@ -2,11 +2,9 @@
 
 import asyncio
 import logging
-import ssl
 import time
-from collections.abc import Awaitable, Callable
-
-import msgspec
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 from postwright import queue
 from postwright.kernel import failpoints
@@ -15,10 +13,11 @@ from postwright.kernel.db import Db, StoreUnavailable
 from postwright.kernel.secrets import Vault
 from postwright.mail import verp
 from postwright.mail.dkim import Signer
-from postwright.mail.smtp import ConnectError, Disconnected, SendResult, SmtpClient, SmtpError
+from postwright.mail.smtp import Answer, Disconnected, SmtpError
 from postwright.messages import Loaded, Meta, Personal, build, decode_personal
 
 from .classify import Verdict, judge
+from .connector import Connector, HostRefused, Link, Tls
 from .destinations import Destinations, Host, Unroutable
 from .outcome import TEST_MODE, Attempt, Recorder
 from .signing import Signers
@@ -26,17 +25,9 @@ from .signing import Signers
 log = logging.getLogger("postwright.delivery")
 
 MESSAGES_PER_CONNECTION = 100  # KumoMTA's shaped default (delivery-engineering.md 2.3)
-BROKEN_TLS_SECONDS = 3 * 86400  # remembered as KumoMTA does (2.5)
 STORE_RETRY_SECONDS = 1.0
 _TEMPORARY = Verdict(False, "generic", "soft")
 _PERMANENT = Verdict(True, "generic", "soft")
-
-
-class Tls(msgspec.Struct, frozen=True):
-    """What a message asks of the connection."""
-
-    required: bool
-    verify: bool
 
 
 class Sender:
@@ -51,26 +42,39 @@ class Sender:
         signers: Signers,
         recorder: Recorder,
         destinations: Destinations,
-        hostname: str,
+        connector: Connector,
         load: Callable[[int], Awaitable[Loaded | None]],
     ) -> None:
         self.db, self.clock, self.vault = db, clock, vault
         self.signers, self.recorder, self.destinations = signers, recorder, destinations
-        self.hostname = hostname
+        self.connector = connector
         self.load = load
         self.bounce_key = vault.derive("bounce addresses")
-        self.verifying = ssl.create_default_context()
-        self.trusting = ssl.create_default_context()
-        self.trusting.check_hostname = False
-        self.trusting.verify_mode = ssl.CERT_NONE
-        # Addresses whose TLS failed, and until when to go without (monotonic seconds).
-        self.broken_tls: dict[str, float] = {}
+        self._begun: dict[int, tuple[queue.Item, float]] = {}  # attempts, and when their lease was confirmed
         self._tokens: dict[str, str] = {}
         self._shared: tuple[int, build.Common] | None = None
 
     def trip(self) -> "Trip":
         """A new connection's work."""
         return Trip(self)
+
+    @contextmanager
+    def holding(self, item: queue.Item) -> Iterator[None]:
+        """While an attempt takes long its lease is renewed."""
+        self._begun[item.id] = (item, time.monotonic())
+        try:
+            yield
+        finally:
+            del self._begun[item.id]
+
+    async def renew(self) -> None:
+        """Confirm the leases of long attempts: a server may take more time than a lease lasts."""
+        now = time.monotonic()
+        for item, confirmed in list(self._begun.values()):
+            if now - confirmed > queue.LEASE_SECONDS / 3:
+                await self.db.write(queue.start, item, self.clock.now())
+                if item.id in self._begun:
+                    self._begun[item.id] = (item, now)
 
     def token(self, domain_id: str) -> str:
         """The short opaque name of a domain in bounce addresses and X-Mailgun-Sid."""
@@ -102,16 +106,12 @@ class Trip:
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
-        self._client: SmtpClient | None = None
-        self._host: Host | None = None
-        self._tls: Tls | None = None
-        self._verified = False
-        self._sent = 0
+        self._link: Link | None = None
 
     @property
     def connected(self) -> bool:
         """Whether a connection is open that could take another message."""
-        return self._client is not None and self._client.reusable
+        return self._link is not None and self._link.client.reusable
 
     async def deliver(self, item: queue.Item) -> None:
         """Make one attempt for `item` and record it. Never raises for what the network does."""
@@ -134,16 +134,17 @@ class Trip:
             await asyncio.sleep(STORE_RETRY_SECONDS)
             return  # nothing was sent; the lease will run out
         failpoints.hit("delivery.started")
-        attempt = await self._attempt(item, loaded, personal)
+        with sender.holding(item):
+            attempt = await self._attempt(item, loaded, personal)
         failpoints.hit("delivery.sent")
         await self._recorded(sender.recorder.record, sender.clock.now(), item, meta, personal, attempt)
         failpoints.hit("delivery.recorded")
 
     async def close(self) -> None:
         """Say goodbye."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.quit()
+        link, self._link = self._link, None
+        if link is not None:
+            await link.client.quit()
 
     async def _recorded(self, *call: object) -> None:
         """Write, and again until the store takes it: an outcome that is not recorded is sent twice."""
@@ -162,121 +163,76 @@ class Trip:
             return Attempt(code=TEST_MODE, text="", description="Test mode")
         started = time.monotonic()
         primary = ""
+        site = self._sender.destinations.site(item.site)
         try:
             hosts = await self._sender.destinations.hosts(item.site)
             signers = await self._sender.signers.of(meta)
             common = self._sender.copy(loaded, personal, signers)
-            token = self._sender.token(item.domain_id)
-            built = build.finish(meta, common, item.recipient, token)
+            built = build.finish(meta, common, item.recipient, self._sender.token(item.domain_id))
             primary = built.primary_dkim
-            client, host = await self._connection(hosts, meta, item.site)
-            result = await client.send(
-                self._sender.envelope_sender(item, meta),
-                [item.recipient],
-                built.data,
-                smtputf8=built.smtputf8,
-            )
-            self._sent += 1
-            attempt = _of_result(result, host)
+            attempt = await self._send(hosts, site, item, meta, built)
         except Unroutable as no:
             verdict = _PERMANENT if no.permanent else _TEMPORARY
             attempt = Attempt(code=no.code, text=no.text, enhanced=no.enhanced, verdict=verdict)
-        except SmtpError as refused:
-            attempt = _of_refusal(refused, self._host)
-        except Disconnected as lost:
-            attempt = self._of_loss(lost, item.site)
-        if self._client is not None and attempt.tls is None and self._client.capabilities:
-            attempt.tls, attempt.verified = self._client.tls is not None, self._verified
-            attempt.utf8 = "SMTPUTF8" in self._client.capabilities
+        except HostRefused as no:
+            attempt = _of_reply(no.reply, no.host)
         attempt.seconds = time.monotonic() - started
         attempt.primary_dkim = primary
-        attempt.sending_ip = meta.sending_ip or (self._client.local_address if self._client else "")
-        if self._client is not None and not self._client.reusable:
+        attempt.sending_ip = attempt.sending_ip or meta.sending_ip
+        if self._link is not None and not self._link.client.reusable:
             await self.close()
         return attempt
 
-    def _of_loss(self, lost: Disconnected, site: str) -> Attempt:
-        what = "after the message was sent" if lost.after_dot else f"at {lost.stage}"
-        return Attempt(
-            code=499,
-            text=f"Unable to connect to MX servers: [{site}]" if not lost.after_dot else "",
-            description=f"Connection lost {what}",
-            mx_host=self._host.name if self._host else "",
-            ambiguous=lost.after_dot,
-            verdict=_TEMPORARY,
-        )
+    async def _send(
+        self, hosts: list[Host], site: str, item: queue.Item, meta: Meta, built: build.Built
+    ) -> Attempt:
+        """Send it. Raises Unroutable, HostRefused."""
+        kept = self._link if self._suits(hosts, site, meta) else None
+        if kept is None:
+            await self.close()
+            self._link = await self._sender.connector.open(hosts, meta, site)
+        link = self._link
+        assert link is not None
+        sender = self._sender.envelope_sender(item, meta)
+        link.sent += 1
+        try:
+            result = await link.client.send(sender, [item.recipient], built.data, smtputf8=built.smtputf8)
+            attempt = _of_reply(result.recipients[0], link.host)
+        except (SmtpError, Disconnected) as ended:
+            if kept is not None and _went_stale(ended):
+                # The server had closed what we kept open, or has had enough on it: no fault of this message.
+                await self.close()
+                return await self._send(hosts, site, item, meta, built)
+            attempt = (
+                _of_reply(ended.reply, link.host)
+                if isinstance(ended, SmtpError)
+                else _of_loss(ended, link.host, site)
+            )
+        attempt.tls, attempt.verified = link.client.tls is not None, link.verified
+        attempt.utf8 = "SMTPUTF8" in link.client.capabilities
+        attempt.sending_ip = link.source.address or link.client.local_address
+        return attempt
 
-    async def _connection(self, hosts: list[Host], meta: Meta, site: str) -> tuple[SmtpClient, Host]:
-        """An open connection that suits the message. Raises Unroutable, SmtpError, Disconnected."""
-        wanted = Tls(bool(meta.require_tls), not meta.skip_verification)
-        fresh = self.connected and self._sent < MESSAGES_PER_CONNECTION
-        if fresh and self._host in hosts and self._suits(wanted, meta):
-            assert self._client is not None and self._host is not None
-            return self._client, self._host
-        await self.close()
-        problem = ""
-        for host in hosts:
-            try:
-                self._client = await self._open(host, wanted, meta)
-            except (ConnectError, Disconnected, ssl.SSLError, OSError) as wrong:
-                problem = str(wrong) or type(wrong).__name__
-                continue  # before MAIL the next host may do
-            self._host, self._tls, self._sent = host, wanted, 0
-            return self._client, host
-        raise Unroutable(
-            499, f"Unable to connect to MX servers: [{site}]" + (f" ({problem[:200]})" if problem else "")
-        )
-
-    def _suits(self, wanted: Tls, meta: Meta) -> bool:
-        if meta.sending_ip and self._client is not None and self._client.local_address != meta.sending_ip:
+    def _suits(self, hosts: list[Host], site: str, meta: Meta) -> bool:
+        """Whether the open connection is one that the message could have opened."""
+        link = self._link
+        if link is None or not link.client.reusable or link.sent >= MESSAGES_PER_CONNECTION:
             return False
-        if not wanted.required:
+        if link.host not in hosts or self._sender.connector.source(meta, site, link.host) != link.source:
+            return False
+        tls = Tls.of(meta)
+        if not tls.required or not link.host.outside:
             return True
-        assert self._client is not None
-        return self._client.tls is not None and (self._verified or not wanted.verify)
-
-    async def _open(self, host: Host, wanted: Tls, meta: Meta) -> SmtpClient:
-        """Connect and agree on TLS (behaviour.md 5.4): verified if it can be, clear only if it may be."""
-        client = await self._greet(host, meta)
-        self._verified = False
-        broken = self._sender.broken_tls.get(host.address, 0.0) > time.monotonic()
-        if not host.tls or (broken and not wanted.required):
-            return client
-        if "STARTTLS" not in client.capabilities:
-            if wanted.required:
-                await client.quit()
-                raise Unroutable(499, f"[{host.name}] does not offer TLS, which the message requires")
-            return client
-        contexts = [self._sender.trusting] if not wanted.verify else [self._sender.verifying]
-        if wanted.verify and not wanted.required:
-            contexts.append(self._sender.trusting)  # encrypted to somebody beats clear to everybody
-        for context in contexts:
-            try:
-                await client.starttls(context, server_hostname=host.name)
-                await client.ehlo(self._sender.hostname)
-            except (ssl.SSLError, Disconnected, SmtpError, OSError) as wrong:
-                failure = wrong
-                await client.quit()
-                client = await self._greet(host, meta)
-                continue
-            self._verified = context is self._sender.verifying
-            return client
-        if wanted.required:
-            await client.quit()
-            raise Unroutable(499, f"TLS with [{host.name}] failed: {failure}"[:300])
-        if len(self._sender.broken_tls) > 10_000:
-            self._sender.broken_tls.clear()
-        self._sender.broken_tls[host.address] = time.monotonic() + BROKEN_TLS_SECONDS
-        return client
-
-    async def _greet(self, host: Host, meta: Meta) -> SmtpClient:
-        client = await SmtpClient.connect(host.address, host.port, source=meta.sending_ip or None)
-        await client.ehlo(self._sender.hostname)
-        return client
+        return link.client.tls is not None and (link.verified or not tls.verify)
 
 
-def _of_result(result: SendResult, host: Host) -> Attempt:
-    reply = result.recipients[0]
+def _went_stale(ended: SmtpError | Disconnected) -> bool:
+    if isinstance(ended, SmtpError):
+        return ended.reply.code == 421
+    return ended.stage == "MAIL"
+
+
+def _of_reply(reply: Answer, host: Host) -> Attempt:
     attempt = Attempt(
         code=reply.code,
         text=reply.text,
@@ -285,19 +241,19 @@ def _of_result(result: SendResult, host: Host) -> Attempt:
         mx_host=host.name,
         mx_ip=host.address,
     )
-    if not 200 <= reply.code < 300:
+    if not reply.ok:
         attempt.verdict = judge(reply.code, reply.enhanced, reply.text, reply.command)
     return attempt
 
 
-def _of_refusal(refused: SmtpError, host: Host | None) -> Attempt:
-    reply = refused.reply
+def _of_loss(lost: Disconnected, host: Host, site: str) -> Attempt:
+    what = "after the message was sent" if lost.after_dot else f"at {lost.stage}"
     return Attempt(
-        code=reply.code,
-        text=reply.text,
-        enhanced=reply.enhanced,
-        command=refused.command,
-        mx_host=host.name if host else "",
-        mx_ip=host.address if host else "",
-        verdict=judge(reply.code, reply.enhanced, reply.text, refused.command),
+        code=499,
+        text="" if lost.after_dot else f"Unable to connect to MX servers: [{site}]",
+        description=f"Connection lost {what}",
+        mx_host=host.name,
+        mx_ip=host.address,
+        ambiguous=lost.after_dot,
+        verdict=_TEMPORARY,
     )

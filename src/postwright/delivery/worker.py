@@ -13,21 +13,24 @@ from postwright.kernel.settings import Settings
 from postwright.messages import Loaded
 from postwright.spool import Spool
 
+from .connector import Connector
 from .destinations import Destinations
 from .outcome import Recorder
 from .sender import Sender
 from .signing import Signers
 from .site import Site
+from .sources import Sources
 
 log = logging.getLogger("postwright.delivery")
 
 POLL_SECONDS = 0.05  # between looks at an empty queue; a look is one indexed read
 RECOVER_SECONDS = 30.0
-IN_FLIGHT = 400  # recipients claimed and not finished, at most
+IN_FLIGHT = 2000  # recipients claimed and not finished, at most
 CLAIM = 100  # recipients a claim
-# A site may hold this many claimed recipients; more go back to the queue for a moment, so that a slow
-# destination cannot fill the process (delivery-engineering.md 1.4: max_ready).
+# A site may hold this many that wait, or a quarter of the room that is left if that is less: slow destinations,
+# however many, leave room for the others (delivery-engineering.md 1.4: max_ready). More go back for a moment.
 SITE_READY = 200
+SITE_SHARE = 4
 OVERFLOW_SECONDS = 2
 STORE_PAUSE_SECONDS = 1.0  # egress rests while the store refuses writes (delivery-engineering.md 1.3 g)
 
@@ -45,10 +48,11 @@ class Delivery:
         vault: Vault,
         hostname: str,
         capture_port: Path,
+        mx_port: int = 25,
     ) -> None:
         self._db = db
         self._clock = clock
-        self._destinations = Destinations(settings, capture_port)
+        self._destinations = Destinations(settings, capture_port, mx_port)
         self._recorder = Recorder(settings)
         self._sender = Sender(
             db=db,
@@ -57,7 +61,7 @@ class Delivery:
             signers=Signers(db, vault),
             recorder=self._recorder,
             destinations=self._destinations,
-            hostname=hostname,
+            connector=Connector(Sources(settings, hostname)),
             load=Loader(db, spool).load,
         )
         self._sites: dict[str, Site] = {}
@@ -95,8 +99,8 @@ class Delivery:
         name = self._destinations.site(item.site)
         site = self._sites.get(name)
         if site is None:
-            site = self._sites[name] = Site(name, self._sender, self._finished)
-        if len(site) >= SITE_READY:
+            site = self._sites[name] = Site(name, self._sender, self._finished, self._ended)
+        if len(site) >= min(SITE_READY, (IN_FLIGHT - self._in_flight) // SITE_SHARE):
             return False
         self._in_flight += 1
         site.put(item)
@@ -108,14 +112,16 @@ class Delivery:
             queue.defer, item, due_at=due, attempts=item.attempts, code=item.last_code, reply=item.last_reply
         )
 
-    def _finished(self, site: Site) -> None:
+    def _finished(self) -> None:
         self._in_flight -= 1
-        if site.idle:
-            self._sites.pop(site.name, None)
+
+    def _ended(self, site: Site) -> None:
+        self._sites.pop(site.name, None)
 
     async def _recover(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
+                await self._sender.renew()
                 back = await self._db.write(
                     queue.recover, self._clock.now(), self._recorder.ambiguous_seconds
                 )
