@@ -193,7 +193,7 @@ class SmtpClient(asyncio.Protocol):
 
     async def quit(self) -> None:
         """Say goodbye and close; never raises."""
-        if self._lost is None and not self._transport.is_closing():
+        if self.reusable:  # after 421 and the like the server is gone
             try:
                 self._write(b"QUIT\r\n")
                 await self._reply_lines("QUIT", self._timeouts.quit)
