@@ -18,7 +18,7 @@ class Captured(msgspec.Struct, rename={"from_": "from"}):
 
 
 class Page(msgspec.Struct):
-    """Captured messages, newest first. `next` is empty at the end."""
+    """Captured messages, newest first. `total_count` is of all that match; `next` is empty at the end."""
 
     items: list[Captured]
     total_count: int

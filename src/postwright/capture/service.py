@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from postwright import domains
 from postwright.kernel.clock import SECOND
@@ -13,7 +14,9 @@ from postwright.mail.mime import parse
 from . import store
 from .schemas import Captured, CapturedMessage, File, Page, Query
 
-KEEP = 20_000  # messages; older ones go, so that an instance in CI never fills the disk
+# Older messages go, so that an instance in CI never fills the disk.
+KEEP = 20_000  # messages
+KEEP_SIZE = 2 * 1024**3  # octets
 MAX_PAGE = 300
 
 
@@ -30,6 +33,10 @@ def keep(
     """Keep one message, once for each envelope recipient."""
     # The envelope sender is our own bounce address: its host says whose message it is.
     account_id = domains.account_of_host(tx, sender.rpartition("@")[2].lower()) or ""
+    # PostgreSQL has no NUL in text; what was sent keeps its own.
+    from_, to, subject, message_id = (
+        head.get(name, "").replace("\0", "\ufffd") for name in ("from", "to", "subject", "message-id")
+    )
     for recipient in recipients:
         store.add(
             tx,
@@ -38,23 +45,33 @@ def keep(
                 account_id,
                 sender,
                 recipient.lower(),
-                head.get("from", ""),
-                head.get("to", ""),
-                head.get("subject", ""),
-                head.get("message-id", "").strip("<> "),
+                from_,
+                to,
+                subject,
+                message_id.strip("<> "),
                 len(raw),
                 raw,
             ),
         )
 
 
+def trim(tx: Write) -> int:
+    """Delete what is more than is kept, the oldest first; how many."""
+    return store.trim(tx, KEEP, KEEP_SIZE)
+
+
 def page(tx: Read, account_id: str, query: Query, url: str) -> Page:
     """A page of the account's captured messages, newest first."""
     limit = min(max(query.limit, 1), MAX_PAGE)
-    exact = {"recipient": query.recipient.lower(), "message_id": query.message_id.strip("<>")}
-    rows = store.page(tx, account_id, query.before, limit, {k: v for k, v in exact.items() if v}, query.term)
-    last = f"{url}?limit={limit}&before={rows[-1].id}" if len(rows) == limit else ""
-    return Page([_summary(row) for row in rows], store.count(tx, account_id), last)
+    wanted = {"recipient": query.recipient.lower(), "message_id": query.message_id.strip("<>")}
+    exact = {name: value for name, value in wanted.items() if value}
+    rows = store.page(tx, account_id, query.before, limit + 1, exact, query.term)
+    more = len(rows) > limit
+    rows = rows[:limit]
+    asked = {"limit": limit, **exact, **({"term": query.term} if query.term else {})}
+    following = f"{url}?{urlencode(asked | {'before': rows[-1].id})}" if more else ""
+    total = store.count(tx, account_id, exact, query.term)
+    return Page([_summary(row) for row in rows], total, following)
 
 
 def one(tx: Read, account_id: str, key: int) -> Any:

@@ -9,6 +9,8 @@ from postwright.mail.smtp import Envelope, Policy, Reply, Session
 
 from . import service
 
+TRIM_EVERY = 1000  # messages
+
 
 class CapturePolicy(Policy):
     """Takes every message and keeps it. Only listens on loopback, where only delivery knows its port."""
@@ -17,11 +19,15 @@ class CapturePolicy(Policy):
         super().__init__(hostname=hostname)
         self._db = db
         self._clock = clock
+        self._kept = 0
 
     async def message(self, session: Session, envelope: Envelope) -> Reply:
         """Store the message; 250 once it is durable."""
         head = {name.lower(): decode(value) for name, value in reversed(parse_head(envelope.data))}
         try:
+            if self._kept % TRIM_EVERY == 0:
+                await self._db.write(service.trim)
+            self._kept += 1
             await self._db.write(
                 service.keep,
                 self._clock.now(),

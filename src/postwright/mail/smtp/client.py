@@ -174,13 +174,13 @@ class SmtpClient(asyncio.Protocol):
         mail, *replies, ready = await self._envelope(commands)
         accepted = [at for at, reply in enumerate(replies) if reply.ok]
         envelope_seconds = time.monotonic() - started
+        if mail.ok and accepted and ready.code < 400 and ready.code != 354:
+            self.abort()
+            raise Disconnected("DATA", reason=f"not SMTP: {ready.code} to DATA")
         if not mail.ok or not accepted or ready.code != 354:
             await self._abandon(mail, ready)
             if not mail.ok:
                 raise SmtpError(mail)
-            if accepted and not 400 <= ready.code < 600:
-                self.abort()
-                raise Disconnected("DATA", reason=f"not SMTP: {ready.code} to DATA")
             for at in accepted:
                 replies[at] = ready
             return SendResult(replies, envelope_seconds, 0.0)
