@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -55,3 +56,11 @@ def test_the_first_commands_are_serve_and_test() -> None:
     assert first == "make serve\nmake test\n"
     makefile = (Path(__file__).parents[2] / "Makefile").read_text()
     assert "\nserve:" in makefile and "\ntest:" in makefile
+
+
+def test_the_number_of_operations_is_true() -> None:
+    operations = tomllib.loads((Path(__file__).parents[2] / "contract" / "operations.toml").read_text())[
+        "operation"
+    ]
+    works = sum(operation["state"] == "works" for operation in operations)
+    assert f"{works} of the {len(operations)} operations" in README
