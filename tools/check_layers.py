@@ -19,12 +19,13 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     for line in (
         "apps | testing | migrations",
         "webhooks | analytics | logs | alerts | panel | delivery | inbound | capture",
+        "reports",
         "messages",
         "queue",
         "suppressions | templates | lists | routes | tracking",
         "domains | ips",
         "accounts",
-        "events | spool",
+        "events | spool | failures",
         "kernel | mail",
     )
 )

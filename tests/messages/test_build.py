@@ -3,7 +3,6 @@
 import base64
 import email
 import email.policy
-import json
 
 import dkim
 import pytest
@@ -51,14 +50,13 @@ FORM = FormContent(
     html="<p>%recipient%</p>",
     attachments=[Part("f.bin", "application/octet-stream", bytes(range(256)))],
 )
+SID = "WyI4OGZkNyIs" * 10  # long enough to be folded
 BOB = Personal(to="Bob Builder <bob@example.net>", variables={"name": "Bøb", "debt": 5, "h:X-Row": "7"})
 
 
 def whole(content, personal=None, *, about=None, recipient="bob@example.net", signers=(SIGNER,)) -> bytes:
     about = about or meta()
-    return build.finish(
-        about, build.common(about, content, personal, list(signers)), recipient, "abcdef"
-    ).data
+    return build.finish(about, build.common(about, content, personal, list(signers)), recipient, SID).data
 
 
 def verified(data: bytes) -> bool:
@@ -74,8 +72,7 @@ def test_a_personal_copy_is_filled_and_signed() -> None:
     assert text.strip() == "Dear Bøb (bob@example.net), you owe 5. %recipient.unknown%"
     assert "<p>Bob Builder <bob@example.net></p>" in message.get_body(("html",)).get_content()
     assert verified(data)
-    sid = json.loads(base64.b64decode(message["X-Mailgun-Sid"].replace(" ", "")))
-    assert sid == ["abcde", "bob@example.net", "abcdef"]
+    assert message["X-Mailgun-Sid"].replace(" ", "") == SID
 
 
 def test_values_cannot_break_out_of_headers() -> None:
@@ -93,7 +90,7 @@ def test_trace_headers_do_not_disturb_a_shared_signature() -> None:
     about = meta()
     common = build.common(about, content, None, [SIGNER])
     for recipient in ("bob@example.net", "eve@example.org"):
-        built = build.finish(about, common, recipient, "abcdef")
+        built = build.finish(about, common, recipient, SID)
         assert verified(built.data) and built.primary_dkim == "s1._domainkey.example.com"
 
 

@@ -5,12 +5,11 @@ from typing import Any
 import msgspec
 
 from postwright import events, queue, suppressions
+from postwright.failures import Verdict
 from postwright.kernel.clock import SECOND
 from postwright.kernel.db import Write
 from postwright.kernel.settings import Settings
 from postwright.messages import Meta, Personal, facts
-
-from .classify import Verdict
 
 TOO_OLD = 602  # Mailgun's code for a recipient given up for its age (behaviour.md 5.2)
 TEST_MODE = 650

@@ -7,16 +7,15 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from postwright import queue
+from postwright.failures import Verdict, judge
 from postwright.kernel import failpoints
 from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db, StoreUnavailable
 from postwright.kernel.secrets import Vault
-from postwright.mail import verp
 from postwright.mail.dkim import Signer
 from postwright.mail.smtp import Answer, Disconnected, SmtpError
-from postwright.messages import Loaded, Meta, Personal, build, decode_personal
+from postwright.messages import Loaded, Meta, Personal, Traces, build, decode_personal
 
-from .classify import Verdict, judge
 from .connector import Connector, HostRefused, Link, Tls
 from .destinations import Destinations, Host, Unroutable
 from .outcome import TEST_MODE, Attempt, Recorder
@@ -49,9 +48,8 @@ class Sender:
         self.signers, self.recorder, self.destinations = signers, recorder, destinations
         self.connector = connector
         self.load = load
-        self.bounce_key = vault.derive("bounce addresses")
+        self.traces = Traces(vault)
         self._begun: dict[int, tuple[queue.Item, float]] = {}  # attempts, and when their lease was confirmed
-        self._tokens: dict[str, str] = {}
         self._shared: tuple[int, build.Common] | None = None
 
     def trip(self) -> "Trip":
@@ -75,19 +73,6 @@ class Sender:
                 await self.db.write(queue.start, item, self.clock.now())
                 if item.id in self._begun:
                     self._begun[item.id] = (item, now)
-
-    def token(self, domain_id: str) -> str:
-        """The short opaque name of a domain in bounce addresses and X-Mailgun-Sid."""
-        if domain_id not in self._tokens:
-            if len(self._tokens) > 100_000:
-                self._tokens.clear()
-            self._tokens[domain_id] = self.vault.mac(b"domain" + domain_id.encode(), 3).hex()
-        return self._tokens[domain_id]
-
-    def envelope_sender(self, item: queue.Item, meta: Meta) -> str:
-        """The bounce address of one delivery; the digits of a MAC keep its name from being guessed."""
-        name = f"{item.id:x}{self.vault.mac(b'delivery%d' % item.id, 3).hex()}"
-        return verp.build(self.bounce_key, name, item.recipient, meta.return_host)
 
     def copy(self, loaded: Loaded, personal: Personal | None, signers: list[Signer]) -> build.Common:
         """The signed copy; one signature serves all recipients of a message that is the same for all."""
@@ -168,7 +153,9 @@ class Trip:
             hosts = await self._sender.destinations.hosts(item.site)
             signers = await self._sender.signers.of(meta)
             common = self._sender.copy(loaded, personal, signers)
-            built = build.finish(meta, common, item.recipient, self._sender.token(item.domain_id))
+            built = build.finish(
+                meta, common, item.recipient, self._sender.traces.sid(meta.id, item.recipient)
+            )
             primary = built.primary_dkim
             attempt = await self._send(hosts, site, item, meta, built)
         except Unroutable as no:
@@ -193,7 +180,7 @@ class Trip:
             self._link = await self._sender.connector.open(hosts, meta, site)
         link = self._link
         assert link is not None
-        sender = self._sender.envelope_sender(item, meta)
+        sender = self._sender.traces.envelope_sender(meta.id, item.recipient, meta.return_host)
         link.sent += 1
         try:
             result = await link.client.send(sender, [item.recipient], built.data, smtputf8=built.smtputf8)

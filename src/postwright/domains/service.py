@@ -29,6 +29,7 @@ by_id = store.by_id
 sendable = store.sendable
 page = store.page
 account_of_host = store.account_of_host
+ids_of_host = store.ids_of_host
 tombstones = store.tombstones
 forget_tombstone = store.forget_tombstone
 

@@ -69,6 +69,14 @@ def account_of_host(tx: Read, host: str) -> str | None:
     return found
 
 
+def ids_of_host(tx: Read, host: str) -> list[str]:
+    """Ids of the domains whose envelope senders can have `host`."""
+    rows = tx.rows(
+        select(domains.c.id).where(or_(domains.c.name == host, domains.c.mailfrom_host == host)).limit(100)
+    )
+    return [row.id for row in rows]
+
+
 def insert_domain(tx: Write, values: Mapping[str, Any]) -> bool:
     """Add a domain; False when the name is taken."""
     return tx.upsert(domains, values, ["name"]) == 1

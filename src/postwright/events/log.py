@@ -1,6 +1,6 @@
 """Append to the log, read it by cursor, expire it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -65,6 +65,32 @@ class Entry(msgspec.Struct):
 def read(tx: Read, after: int, limit: int) -> list[Entry]:
     """The next `limit` events behind position `after`, in order."""
     return [Entry(*row) for row in store.after(tx, after, limit)]
+
+
+def of_recipient(
+    tx: Read, domain_id: str, recipient: str, *, since: int, names: Sequence[str], limit: int = 1000
+) -> list[Entry]:
+    """What happened to a recipient's messages from `since` (microseconds) on, oldest first."""
+    return [Entry(*row) for row in store.of_recipient(tx, domain_id, recipient.lower(), since, names, limit)]
+
+
+def of_message(
+    tx: Read,
+    domain_id: str,
+    message_id: str,
+    *,
+    names: Sequence[str],
+    recipient: str = "",
+    limit: int = 2000,
+) -> list[Entry]:
+    """What happened to a message (id without brackets), oldest first; only to `recipient` when that is given."""
+    rows = store.of_message(tx, domain_id, message_id.lower(), names, limit, recipient.lower())
+    return [Entry(*row) for row in rows]
+
+
+def hold(tx: Write) -> None:
+    """Let nobody else append until this transaction ends: for looking whether an event is there already."""
+    store.lock(tx)
 
 
 def head(tx: Read) -> int:

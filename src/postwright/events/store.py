@@ -49,6 +49,48 @@ def after(tx: Read, seq: int, limit: int) -> list[tuple[Any, ...]]:
     return tx.fetch(_AFTER, (seq, limit))
 
 
+_COLUMNS = (
+    events.c.seq,
+    events.c.at,
+    events.c.account_id,
+    events.c.domain_id,
+    events.c.name,
+    events.c.severity,
+    events.c.data,
+)
+
+
+def of_recipient(
+    tx: Read, domain_id: str, recipient: str, since: int, names: Sequence[str], limit: int
+) -> Sequence[Any]:
+    """Rows about a recipient from `since` on, oldest first."""
+    return tx.rows(
+        select(*_COLUMNS)
+        .where(
+            events.c.domain_id == domain_id,
+            events.c.recipient == recipient,
+            events.c.at >= since,
+            events.c.name.in_(names),
+        )
+        .order_by(events.c.at)
+        .limit(limit)
+    )
+
+
+def of_message(
+    tx: Read, domain_id: str, message_id: str, names: Sequence[str], limit: int, recipient: str
+) -> Sequence[Any]:
+    """Rows about a message, oldest first; of one recipient unless that is ""."""
+    where = [
+        events.c.domain_id == domain_id,
+        events.c.message_id == message_id,
+        events.c.name.in_(names),
+    ]
+    if recipient:
+        where.append(events.c.recipient == recipient)
+    return tx.rows(select(*_COLUMNS).where(*where).order_by(events.c.seq).limit(limit))
+
+
 def newest(tx: Read) -> int:
     """The largest number, or 0."""
     return tx.scalar(select(func.max(events.c.seq))) or 0

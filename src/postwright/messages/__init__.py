@@ -7,19 +7,25 @@ queue rows and its events. Copies for recipients are built when they are sent.
 
 from . import build, facts
 from .accept import Acceptor
-from .loading import Loaded, load
+from .keys import make as storage_key
+from .loading import Loaded, domain_of, load
 from .records import Meta, Personal, decode_personal
 from .retention import expire, forget_domain
+from .traces import Trace, Traces
 
 __all__ = [
     "Acceptor",
     "Loaded",
     "Meta",
     "Personal",
+    "Trace",
+    "Traces",
     "build",
     "decode_personal",
+    "domain_of",
     "expire",
     "facts",
     "forget_domain",
     "load",
+    "storage_key",
 ]

@@ -4,7 +4,6 @@ Equal input gives equal bytes (a retry after a lost reply must be byte-identical
 nothing here looks at the clock or draws a random number.
 """
 
-import base64
 import email
 import email.policy
 from email.message import Message
@@ -49,9 +48,9 @@ def common(meta: Meta, content: Content, personal: Personal | None, signers: lis
     return Common(signatures, raw, f"{first.selector}._domainkey.{first.domain}")
 
 
-def finish(meta: Meta, part: Common, recipient: str, domain_token: str) -> Built:
-    """`part` with the trace headers of one recipient. They are not signed, so signatures are shared."""
-    trace = _trace(meta, recipient, domain_token)
+def finish(meta: Meta, part: Common, recipient: str, sid: str) -> Built:
+    """`part` with the trace headers of one recipient, `sid` among them. They are not signed: signatures are shared."""
+    trace = _trace(meta, sid)
     head_end = part.raw.find(b"\r\n\r\n")
     utf8 = not recipient.isascii() or not part.raw[: head_end if head_end >= 0 else None].isascii()
     return Built(part.signatures + trace + part.raw, utf8, part.primary_dkim)
@@ -127,13 +126,12 @@ def _personal_part(part: Message, person: Person) -> bool:
     return True
 
 
-def _trace(meta: Meta, recipient: str, domain_token: str) -> bytes:
+def _trace(meta: Meta, sid: str) -> bytes:
     """Our headers above the message, in the order of behaviour.md 4.1."""
     hidden = meta.suppress_headers
     lines = []
     if "all" not in hidden and "x-mailgun-sid" not in hidden:
-        sid = msgspec.json.encode([domain_token[:5], recipient, domain_token])
-        lines.append(f"X-Mailgun-Sid: {_folded(base64.b64encode(sid).decode())}")
+        lines.append(f"X-Mailgun-Sid: {_folded(sid)}")
     lines.append(f"Received: {meta.received}")
     if meta.sending_ip and "all" not in hidden and "x-mailgun-sending-ip" not in hidden:
         lines.append(f"X-Mailgun-Sending-Ip: {meta.sending_ip}")

@@ -32,3 +32,9 @@ def _find(tx: Read, spool: Spool, number: int) -> tuple[Meta, Blob] | None:
     row = store.meta(tx, number)
     blob = spool.load(tx, number)
     return None if row is None or blob is None else (decode_meta(row[2]), blob)
+
+
+def domain_of(tx: Read, number: int) -> str | None:
+    """The id of the domain that message `number` is of, or None when the message is gone."""
+    row = store.meta(tx, number)
+    return None if row is None else row[1]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from postwright.delivery.classify import judge
+from postwright.failures import judge
 
 
 @pytest.mark.parametrize(
