@@ -6,6 +6,7 @@ from postwright.domains.api import CONTROLLERS as DOMAINS
 from postwright.logs.api import CONTROLLERS as LOGS
 from postwright.messages.api import CONTROLLERS as MESSAGES
 from postwright.suppressions.api import CONTROLLERS as SUPPRESSIONS
+from postwright.tracking.api import CONTROLLERS as TRACKING
 from postwright.webhooks.api import CONTROLLERS as WEBHOOKS
 
-CONTROLLERS = (*ACCOUNTS, *DOMAINS, *MESSAGES, *LOGS, *SUPPRESSIONS, *WEBHOOKS, *CAPTURE)
+CONTROLLERS = (*ACCOUNTS, *DOMAINS, *MESSAGES, *LOGS, *SUPPRESSIONS, *TRACKING, *WEBHOOKS, *CAPTURE)

@@ -10,7 +10,7 @@ from .credentials import NO_PASSWORD, Credential, hash_password, login, verify_p
 from .dns import Installation
 from .errors import BadDomain, DomainNotFound
 from .keys import KeyPair, SigningKey, new_key, signing_key_named, signing_keys
-from .records import Domain
+from .records import Domain, Sendable, Tracking
 from .scope import DomainScope, domain_scope, scope_finder
 from .service import (
     account_of_host,
@@ -19,8 +19,10 @@ from .service import (
     find,
     forget_tombstone,
     ids_of_host,
+    need,
     owns,
     sendable,
+    set_tracking,
     tombstones,
 )
 
@@ -33,7 +35,9 @@ __all__ = [
     "DomainScope",
     "Installation",
     "KeyPair",
+    "Sendable",
     "SigningKey",
+    "Tracking",
     "account_of_host",
     "by_id",
     "create_first",
@@ -43,10 +47,12 @@ __all__ = [
     "hash_password",
     "ids_of_host",
     "login",
+    "need",
     "new_key",
     "owns",
     "scope_finder",
     "sendable",
+    "set_tracking",
     "signing_key_named",
     "signing_keys",
     "tombstones",

@@ -10,6 +10,37 @@ class Check(msgspec.Struct, frozen=True):
     found: list[str] = []
 
 
+HTML_FOOTER = '\n<br>\n<p><a href="%unsubscribe_url%">unsubscribe</a></p>\n'
+TEXT_FOOTER = "\n\nTo unsubscribe click: <%unsubscribe_url%>\n\n"
+
+
+class Tracking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is tracked in a domain's mail (behaviour.md 4.3, 13.5). `clicks`: no · yes · htmlonly."""
+
+    opens: bool = False
+    at_top: bool = False  # where the pixel stands
+    clicks: str = "no"
+    unsubscribes: bool = False
+    html_footer: str = HTML_FOOTER
+    text_footer: str = TEXT_FOOTER
+
+
+class Sendable(msgspec.Struct, frozen=True, kw_only=True):
+    """What decides about a message while it is accepted. `tracking_url` is "" without a verified tracking host."""
+
+    state: str
+    is_disabled: bool
+    type: str
+    tracking: Tracking
+    tracking_url: str
+
+
+def tracking_url(checks: dict[str, Check], web_scheme: str, web_prefix: str, name: str) -> str:
+    """How the tracking links of a domain begin; "" unless its CNAME was found to be right."""
+    check = checks.get("tracking")
+    return f"{web_scheme}://{web_prefix}.{name}" if check is not None and check.valid == "valid" else ""
+
+
 class Domain(msgspec.Struct, frozen=True, kw_only=True):
     """One domain with all its settings. Times in microseconds, `message_ttl` in seconds (0: the default)."""
 
@@ -35,6 +66,7 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     checks: dict[str, Check]
     checked_at: int
+    tracking: Tracking
 
     @property
     def return_host(self) -> str:

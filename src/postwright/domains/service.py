@@ -15,7 +15,7 @@ from postwright.mail.addresses import AddressError, to_ascii
 from . import credentials, keys, store
 from .errors import BadDomain, DisabledStays, DomainNotFound, NameTaken, SandboxStays
 from .keys import AUTOMATIC_SELECTORS, SELECTOR, KeyPair
-from .records import Check, Domain
+from .records import Check, Domain, Tracking
 
 SPAM_ACTIONS = ("disabled", "tag", "block")
 WEB_SCHEMES = ("http", "https")
@@ -214,6 +214,14 @@ def _check_return_host(tx: Read, domain: Domain, host: str) -> None:
         raise BadDomain("mailfrom_host must be the domain itself, or above or below it")
     if store.account_of_host(tx, host) not in (None, domain.account_id):
         raise BadDomain("mailfrom_host belongs to another account")
+
+
+def set_tracking(tx: Write, account_id: str, name: str, changes: dict[str, Any]) -> Tracking:
+    """Change what is tracked; `changes` are members of `Tracking`. Raises DomainNotFound."""
+    domain = need(tx, account_id, name)
+    changed = msgspec.structs.replace(domain.tracking, **changes)
+    store.set_domain(tx, domain.id, {"tracking": msgspec.json.encode(changed).decode()})
+    return changed
 
 
 def add_ip(tx: Write, account_id: str, name: str, address: str, declared: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, sele
 from postwright.accounts import accounts
 from postwright.kernel.db import Prepared, Read, Write
 
-from .records import Check, Domain
+from .records import Check, Domain, Sendable, Tracking, tracking_url
 from .tables import dkim_keys, domain_tombstones, domains, smtp_credentials
 
 Row = sqlalchemy.Row[Any]
@@ -23,10 +23,20 @@ _FIND = Prepared(
     ("account", "domain"),
 )
 _SENDABLE = Prepared(
-    select(domains.c.state, domains.c.is_disabled, domains.c.type).where(domains.c.id == bindparam("key")),
+    select(
+        domains.c.state,
+        domains.c.is_disabled,
+        domains.c.type,
+        domains.c.tracking,
+        domains.c.checks,
+        domains.c.web_scheme,
+        domains.c.web_prefix,
+        domains.c.name,
+    ).where(domains.c.id == bindparam("key")),
     ("key",),
 )
 _decode_checks = msgspec.json.Decoder(dict[str, Check]).decode
+_decode_tracking = msgspec.json.Decoder(Tracking).decode
 
 
 def find(tx: Read, account_id: str, name: str) -> Domain | None:
@@ -44,6 +54,7 @@ def by_id(tx: Read, domain_id: str) -> Domain | None:
 def _domain(row: Sequence[Any]) -> Domain:
     values = dict(zip(_COLUMNS, row, strict=True))
     values["checks"] = _decode_checks(values["checks"])
+    values["tracking"] = _decode_tracking(values["tracking"])
     for name in _BOOLEANS:  # plain driver rows have SQLite's 0 and 1
         values[name] = bool(values[name])
     return Domain(**values)
@@ -52,10 +63,19 @@ def _domain(row: Sequence[Any]) -> Domain:
 _BOOLEANS = [column.name for column in domains.columns if isinstance(column.type, sqlalchemy.Boolean)]
 
 
-def sendable(tx: Read, domain_id: str) -> tuple[str, bool, str] | None:
-    """State, is_disabled and type."""
+def sendable(tx: Read, domain_id: str) -> Sendable | None:
+    """What decides whether and how a message of the domain is accepted."""
     rows = tx.fetch(_SENDABLE, (domain_id,))
-    return (rows[0][0], bool(rows[0][1]), rows[0][2]) if rows else None
+    if not rows:
+        return None
+    state, is_disabled, kind, tracking, checks, scheme, prefix, name = rows[0]
+    return Sendable(
+        state=state,
+        is_disabled=bool(is_disabled),
+        type=kind,
+        tracking=_decode_tracking(tracking),
+        tracking_url=tracking_url(_decode_checks(checks), scheme, prefix, name),
+    )
 
 
 def account_of_host(tx: Read, host: str) -> str | None:

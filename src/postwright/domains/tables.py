@@ -29,6 +29,8 @@ domains = Table(
     Column("created_at", Micros, nullable=False),
     Column("checks", LargeBinary, nullable=False),  # JSON: what the last look at DNS found
     Column("checked_at", Micros, nullable=False),
+    # JSON: records.Tracking, less its defaults.
+    Column("tracking", Text, nullable=False, server_default="{}"),
     Index("ix_domains_account_created", "account_id", "created_at"),
     Index("ix_domains_mailfrom", "mailfrom_host"),
 )

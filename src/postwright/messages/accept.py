@@ -122,15 +122,14 @@ class Acceptor:
         domain = domains.sendable(tx, meta.domain_id)
         if domain is None:
             raise domains.DomainNotFound(f"Domain not found: {meta.domain}")
-        state, is_disabled, kind = domain
-        if state == "disabled" or is_disabled:
+        if domain.state == "disabled" or domain.is_disabled:
             raise SendingRefused(f"Domain {meta.domain} is not allowed to send: The domain is disabled.")
-        if kind == "sandbox" and self._live:
+        if domain.type == "sandbox" and self._live:
             raise SendingRefused(
                 f"Domain {meta.domain} is not allowed to send: Sandbox subdomains are for test purposes only. "
                 "Please add your own domain or add the address to authorized recipients in Account Settings."
             )
-        if state != "active":
+        if domain.state != "active":
             raise SendingRefused(
                 f"Domain {meta.domain} is not allowed to send: The domain is unverified and requires DNS "
                 "configuration. Log in to your control panel to view required DNS records."
