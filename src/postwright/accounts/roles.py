@@ -50,6 +50,7 @@ class Area(Enum):
     KEYS = "keys"
     USERS = "users"
     OWN_USER = "own user"
+    OPERATIONS = "operations"  # ours: levers of the queue, the audit log, metrics
 
 
 class Right(IntEnum):
@@ -86,6 +87,7 @@ _ROWS = {
     "RW -  R  -": (Area.CREDENTIALS, Area.KEYS),
     "R  -  -  -": (Area.USERS,),
     "R  R  R  R": (Area.OWN_USER,),
+    "RW -  -  -": (Area.OPERATIONS,),
 }
 
 # A pair that is not here has no right at all.

@@ -1,6 +1,7 @@
 """The one list of concepts: what the processes serve, and (by being imported) every table."""
 
 from postwright.accounts.api import CONTROLLERS as ACCOUNTS
+from postwright.audit.api import CONTROLLERS as AUDIT
 from postwright.capture.api import CONTROLLERS as CAPTURE
 from postwright.domains.api import CONTROLLERS as DOMAINS
 from postwright.logs.api import CONTROLLERS as LOGS
@@ -9,4 +10,14 @@ from postwright.suppressions.api import CONTROLLERS as SUPPRESSIONS
 from postwright.tracking.api import CONTROLLERS as TRACKING
 from postwright.webhooks.api import CONTROLLERS as WEBHOOKS
 
-CONTROLLERS = (*ACCOUNTS, *DOMAINS, *MESSAGES, *LOGS, *SUPPRESSIONS, *TRACKING, *WEBHOOKS, *CAPTURE)
+CONTROLLERS = (
+    *ACCOUNTS,
+    *AUDIT,
+    *DOMAINS,
+    *MESSAGES,
+    *LOGS,
+    *SUPPRESSIONS,
+    *TRACKING,
+    *WEBHOOKS,
+    *CAPTURE,
+)

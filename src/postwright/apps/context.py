@@ -28,6 +28,7 @@ class Context:
     sequence: Sequence
     hostname: str
     capture_port: Path
+    node: int = 0  # this process's number in the store
 
 
 def open_context(settings: Settings, role: str) -> Context:
@@ -46,4 +47,5 @@ def open_context(settings: Settings, role: str) -> Context:
         sequence=Sequence(node),
         hostname=settings.hostname or socket.getfqdn(),
         capture_port=data / "capture.port",
+        node=node,
     )

@@ -16,7 +16,7 @@ from postwright.kernel.http.server import BoundedProtocol
 from postwright.kernel.outgoing import Outgoing
 from postwright.webhooks import WebhookSender
 
-from . import health
+from . import health, metrics
 from .concepts import CONTROLLERS
 from .context import Context
 from .planned import planned_controllers
@@ -28,7 +28,7 @@ KEEP_ALIVE_SECONDS = 75
 
 def build(context: Context, outgoing: Outgoing) -> ASGIApp:
     """The application of one process."""
-    served = (*CONTROLLERS, *health.CONTROLLERS, OpenApi)
+    served = (*CONTROLLERS, *health.CONTROLLERS, *metrics.CONTROLLERS, OpenApi)
     authenticator = auth.Authenticator(context.db, context.clock)
     constants = {
         "db": context.db,
@@ -43,6 +43,7 @@ def build(context: Context, outgoing: Outgoing) -> ASGIApp:
             settings=context.settings, db=context.db, clock=context.clock, vault=context.vault
         ),
         "owns_domain": domains.owns,
+        "scraper": metrics.Scraper(context.settings, context.db, context.clock),
         "installation": domains.Installation.of(context.settings, context.hostname),
     }
     return make_app(

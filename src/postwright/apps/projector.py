@@ -5,9 +5,9 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 
-from postwright import domains, events, messages, queue, suppressions, webhooks
+from postwright import audit, domains, events, messages, queue, suppressions, webhooks
 from postwright.kernel.clock import SECOND
-from postwright.kernel.db import StoreUnavailable
+from postwright.kernel.db import StoreUnavailable, forget_nodes
 from postwright.suppressions import SuppressionProjection
 from postwright.webhooks import WebhookProjection, WebhookSender
 
@@ -18,6 +18,7 @@ log = logging.getLogger("postwright.projector")
 POLL_SECONDS = 0.1
 HOUSEKEEPING_SECONDS = 60.0
 PAUSE_SECONDS = 1.0
+NODE_SECONDS = 86400  # processes that ended are known for so long
 PROJECTIONS: tuple[events.Projection, ...] = (SuppressionProjection(), WebhookProjection())
 
 
@@ -59,6 +60,9 @@ async def _housekeeping(context: Context) -> None:
     before = now - context.settings.event_retention_days * 86400 * SECOND
     while await context.db.write(events.expire, before):
         pass
+    while await context.db.write(audit.expire, now - context.settings.audit_retention_days * 86400 * SECOND):
+        pass
+    await context.db.write(forget_nodes, now - NODE_SECONDS * SECOND)
     await context.spool.sweep(context.db)
 
 

@@ -11,11 +11,12 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import uvloop
 
-from postwright.kernel import logs
+from postwright.kernel import logs, metrics
 from postwright.kernel.settings import Settings
 
 from . import delivery, http, projector, smtp
 from .context import Context, open_context
+from .pulse import Pulse
 
 Sockets = dict[str, list[socket.socket]]
 Runner = Callable[[Context, Sockets, asyncio.Event, Callable[[], None]], Awaitable[None]]
@@ -37,10 +38,11 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sockets = {name: [socket.socket(fileno=fd) for fd in fds] for name, fds in task["sockets"].items()}
     context = open_context(settings, task["role"])
-    uvloop.run(_run(_RUNNERS[task["role"]], context, sockets, task["ready"]))
+    metrics.open_file(settings.data_dir / "metrics", task["name"])
+    uvloop.run(_run(task["role"], context, sockets, task["ready"]))
 
 
-async def _run(runner: Runner, context: Context, sockets: Sockets, ready_fd: int) -> None:
+async def _run(role: str, context: Context, sockets: Sockets, ready_fd: int) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
 
@@ -49,7 +51,8 @@ async def _run(runner: Runner, context: Context, sockets: Sockets, ready_fd: int
         os.close(ready_fd)
 
     try:
-        await runner(context, sockets, stop, ready)
+        async with Pulse(context, role):
+            await _RUNNERS[role](context, sockets, stop, ready)
     finally:
         await context.db.close()
 

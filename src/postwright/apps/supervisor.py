@@ -143,6 +143,7 @@ class Supervisor:
         ready_read, ready_write = os.pipe()
         task = {
             "role": role,
+            "name": name,
             "settings": msgspec.to_builtins(self._settings),
             "sockets": inherited,
             "ready": ready_write,

@@ -7,7 +7,7 @@ nobody knows is refused with a suggestion: a misspelt setting that is silently i
 import difflib
 import tomllib
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     failpoints: str = ""  # tests only, see kernel/failpoints.py
     http_processes: int = 1
     delivery_processes: int = 1
-    event_retention_days: int = 30
+    event_retention_days: int = 30  # of events, and of the delivery journal
+    audit_retention_days: int = 365  # of the record of who changed what
+    metrics: str = "loopback"  # who may read /metrics without a key: loopback · open · networks with commas
     log_level: str = "info"
 
     @property
@@ -121,6 +123,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def limits_on(self) -> bool:
         """Whether request rates are limited."""
         return (self.rate_limits or ("off" if self.capture else "on")) == "on"
+
+    def metrics_readers(self) -> list[IPv4Network | IPv6Network] | None:
+        """The networks that may read /metrics without a key; None: everybody."""
+        if self.metrics == "open":
+            return None
+        texts = ["127.0.0.0/8", "::1"] if self.metrics == "loopback" else _split(self.metrics)
+        try:
+            return [ip_network(text) for text in texts]
+        except ValueError as wrong:
+            raise SettingsError(f"{PREFIX}METRICS: {wrong}; loopback, open or networks expected") from wrong
 
     def sources(self) -> list[tuple[str, str]]:
         """The declared source addresses with their EHLO names ("" when none was given)."""
@@ -196,6 +208,7 @@ def _checked(settings: Settings) -> Settings:
         settings.listen(name)
     for name in ("retry", "webhook_retry", "route_retry"):
         settings.schedule(name)
+    settings.metrics_readers()
     if settings.dns:
         host_port(settings.dns, PREFIX + "DNS")
     for address, _ in settings.sources():

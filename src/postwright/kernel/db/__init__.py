@@ -7,17 +7,22 @@ Because `fn` is not a coroutine, no network can happen inside a transaction.
 """
 
 from .core import Db, StoreUnavailable, open_db
-from .nodes import lease_node
+from .nodes import ALIVE_SECONDS, BEAT_SECONDS, beat, forget_nodes, last_beat, lease_node
 from .schema import Micros, metadata
 from .tx import Prepared, Read, Write
 
 __all__ = [
+    "ALIVE_SECONDS",
+    "BEAT_SECONDS",
     "Db",
     "Micros",
     "Prepared",
     "Read",
     "StoreUnavailable",
     "Write",
+    "beat",
+    "forget_nodes",
+    "last_beat",
     "lease_node",
     "metadata",
     "open_db",

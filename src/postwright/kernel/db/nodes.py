@@ -1,9 +1,13 @@
 """Numbers for processes, leased from the store, so that row keys made without asking it never collide."""
 
-from sqlalchemy import Column, Table, Text, insert
+from sqlalchemy import Column, Table, Text, delete, func, insert, select, update
 
 from .schema import Micros, metadata
-from .tx import Write
+from .tx import Read, Write
+
+NODES = 4096  # processes that can be told apart at one time
+BEAT_SECONDS = 5.0
+ALIVE_SECONDS = 20.0  # a process that did not beat for so long is dead, or as good as
 
 nodes = Table(
     "nodes",
@@ -11,6 +15,7 @@ nodes = Table(
     Column("id", Micros, primary_key=True, autoincrement=True),
     Column("role", Text, nullable=False),
     Column("started_at", Micros, nullable=False),
+    Column("seen_at", Micros, nullable=False, server_default="0"),  # the last beat; 0: it ended in order
     sqlite_autoincrement=True,
 )
 
@@ -19,4 +24,20 @@ def lease_node(tx: Write, role: str, now: int) -> int:
     """A number of 12 bits. It comes again after 4,096 starts, when no row key of its millisecond can."""
     number: int | None = tx.scalar(insert(nodes).values(role=role, started_at=now).returning(nodes.c.id))
     assert number is not None
-    return number % 4096
+    return number % NODES
+
+
+def beat(tx: Write, node: int, now: int) -> None:
+    """Note that the process that leased `node` lives; `now` 0: that it ends in order."""
+    newest = select(func.max(nodes.c.id)).where(nodes.c.id % NODES == node).scalar_subquery()
+    tx.run(update(nodes).where(nodes.c.id == newest).values(seen_at=now))
+
+
+def last_beat(tx: Read, role: str) -> int:
+    """When a process of `role` was last known to live, in microseconds; 0: never, or all ended in order."""
+    return tx.scalar(select(func.max(nodes.c.seen_at)).where(nodes.c.role == role)) or 0
+
+
+def forget_nodes(tx: Write, before: int) -> int:
+    """Delete processes that started, and were last seen, before a time (microseconds); how many."""
+    return tx.run(delete(nodes).where(nodes.c.started_at < before, nodes.c.seen_at < before))
