@@ -93,3 +93,114 @@ async def test_purge_spares_what_is_being_sent(filled: Db) -> None:
     assert await filled.write(queue.purge, "d", 4) == 4
     assert await filled.write(queue.purge, "d") == 2
     assert await rows(filled) == 4
+
+
+async def fill(db: Db, account: str, first: int, count: int, size: int = 1, due: int = NOW) -> None:
+    """`count` messages with `size` recipients each."""
+    for number in range(count):
+        items = [
+            queue.NewItem(first + number * size + n, first + number, f"u{n}@example.com", "example.com")
+            for n in range(size)
+        ]
+        await db.write(
+            queue.add,
+            items,
+            account_id=account,
+            domain_id=account,
+            accepted_at=NOW,
+            due_at=due,
+            give_up_at=NOW + 3600 * SECOND,
+        )
+
+
+async def test_accounts_share_a_claim(db: Db) -> None:
+    await fill(db, "loud", 0, 200)
+    await fill(db, "quiet", 1000, 4, due=NOW + 1)
+    turns = queue.Turns()
+    claimed = await db.write(queue.claim, NOW + 1, 20, turns)
+    assert len(claimed) == 20
+    assert sum(item.account_id == "quiet" for item in claimed) == 4
+    assert not turns.done
+
+
+async def test_many_accounts_come_one_after_the_other(db: Db) -> None:
+    for number in range(90):
+        await fill(db, f"a{number:03}", number * 100, 3)
+    turns = queue.Turns()
+    seen: list[str] = []
+    for _ in range(7):
+        claimed = await db.write(queue.claim, NOW, 30, turns)
+        seen += [item.account_id for item in claimed]
+    assert len(seen) == 210
+    # Every account was served at least twice before any had all three.
+    assert {seen.count(f"a{number:03}") for number in range(90)} <= {2, 3}
+    rest = await db.write(queue.claim, NOW, 1000, turns)
+    while not turns.done:
+        rest += await db.write(queue.claim, NOW, 1000, turns)
+    assert len(rest) == 60
+
+
+async def test_a_single_mail_does_not_wait_behind_a_batch(db: Db) -> None:
+    await fill(db, "a", 0, 1, size=300)
+    await fill(db, "a", 1000, 1, due=NOW + 5)
+    claimed = await db.write(queue.claim, NOW + 5, 10)
+    assert [item.id for item in claimed if item.lane == 0] == [1000]
+    assert len(claimed) == 10
+
+
+async def test_a_batch_keeps_moving_beside_many_single_mails(db: Db) -> None:
+    await fill(db, "a", 0, 100)
+    await fill(db, "b", 1000, 1, size=100)
+    claimed = await db.write(queue.claim, NOW, 40)
+    assert sum(item.lane == 1 for item in claimed) == 10
+
+
+async def test_parked_rows_are_out_of_the_way(filled: Db) -> None:
+    await fill(filled, "b", 100, 2)
+    turns = queue.Turns()
+    claimed = await filled.write(queue.claim, NOW, 100, turns)
+    await filled.write(queue.park, claimed, "mx.example.com")
+    assert not await filled.read(queue.any_due, NOW + SECOND)
+    assert await filled.write(queue.claim, NOW + SECOND, 100, turns) == []
+    assert await filled.read(queue.parked_sites, "", 10) == ["mx.example.com"]
+    assert await filled.read(queue.parked_sites, "mx.example.com", 10) == []
+    assert await filled.write(queue.claim_parked, NOW, "other", 10, queue.Turns()) == []
+    first = await filled.write(queue.claim_parked, NOW, "mx.example.com", 4, turns)
+    assert sorted(item.account_id for item in first) == ["a", "a", "b", "b"]
+    rest = await filled.write(queue.claim_parked, NOW, "mx.example.com", 100, turns)
+    assert len(first + rest) == 12
+    assert await filled.read(queue.parked_sites, "", 10) == []
+
+
+async def test_parked_rows_can_be_given_up_and_purged(filled: Db) -> None:
+    claimed = await filled.write(queue.claim, NOW, 100)
+    await filled.write(queue.park, claimed, "mx.example.com")
+    assert await filled.write(queue.claim_ended, NOW + 99 * SECOND, 4) == []
+    ended = await filled.write(queue.claim_ended, NOW + 100 * SECOND, 4)
+    assert len(ended) == 4
+    assert await filled.write(queue.finish, ended[0])
+    assert await filled.write(queue.purge, "d") == 6
+
+
+async def test_what_may_have_arrived_stays_marked(filled: Db) -> None:
+    lost, crashed, plain = await filled.write(queue.claim, NOW, 3)
+    assert await filled.write(queue.start, crashed, NOW)
+    later = NOW + SECOND
+    assert await filled.write(queue.defer, lost, due_at=later, attempts=1, code=499, ambiguous=True)
+    assert await filled.write(queue.defer, plain, due_at=later, attempts=1, code=450)
+    await filled.write(queue.release_all, later, 0)
+    claimed = {item.id: item for item in await filled.write(queue.claim, later, 100)}
+    assert [claimed[item.id].ambiguous for item in (lost, crashed, plain)] == [1, 1, 0]
+    assert await filled.write(queue.defer, claimed[lost.id], due_at=later, attempts=2, code=450)
+    (again,) = await filled.write(queue.claim, later, 100)
+    assert again.ambiguous == 1
+
+
+async def test_given_back_rows_keep_their_attempts(filled: Db) -> None:
+    claimed = await filled.write(queue.claim, NOW, 10)
+    await filled.write(queue.give_back, claimed, NOW + SECOND)
+    assert await filled.write(queue.claim, NOW, 10) == []
+    again = await filled.write(queue.claim, NOW + SECOND, 10)
+    assert [item.attempts for item in again] == [0] * 10
+    await filled.write(queue.give_back, claimed, NOW)  # a stale token moves nothing
+    assert await filled.write(queue.claim, NOW + SECOND, 10) == []

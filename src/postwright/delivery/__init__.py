@@ -5,6 +5,7 @@ what came of it: the queue row's next state and its event, in one transaction. W
 `failed`. Invariant: nothing is sent under a lease that was not confirmed just before.
 """
 
+from . import tables as tables
 from .outcome import ambiguous_seconds
 from .worker import Delivery
 

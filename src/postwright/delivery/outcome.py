@@ -132,7 +132,13 @@ class Recorder:
             return self.give_up(tx, now, item, meta, personal, attempt)
         status["retry-seconds"] = int(wait)
         if not queue.defer(
-            tx, item, due_at=due, attempts=number, code=attempt.code, reply=attempt.text[:1000]
+            tx,
+            item,
+            due_at=due,
+            attempts=number,
+            code=attempt.code,
+            reply=attempt.text[:1000],
+            ambiguous=attempt.ambiguous,
         ):
             return False
         event = facts.outcome(

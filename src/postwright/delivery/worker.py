@@ -66,6 +66,7 @@ class Delivery:
         )
         self._sites: dict[str, Site] = {}
         self._in_flight = 0
+        self._turns = queue.Turns()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Claim and deliver until `stop` is set, then finish what is being sent."""
@@ -83,17 +84,19 @@ class Delivery:
         finally:
             recovering.cancel()
             left = await asyncio.gather(*(site.drain() for site in self._sites.values()))
-            await asyncio.gather(*(self._put_back(item, 0) for items in left for item in items))
+            waiting = [item for items in left for item in items]
+            await self._db.write(queue.give_back, waiting, self._clock.now())
 
     async def _claim(self) -> int:
         room = IN_FLIGHT - self._in_flight
         if room < CLAIM // 2 or not await self._db.read(queue.any_due, self._clock.now()):
             return 0
-        items = await self._db.write(queue.claim, self._clock.now(), min(room, CLAIM))
+        items = await self._db.write(queue.claim, self._clock.now(), min(room, CLAIM), self._turns)
         overflow = [item for item in items if not self._put(item)]
         if overflow:
-            await asyncio.gather(*(self._put_back(item, OVERFLOW_SECONDS) for item in overflow))
-        return len(items)
+            due = self._clock.now() + OVERFLOW_SECONDS * SECOND
+            await self._db.write(queue.give_back, overflow, due)
+        return len(items) or not self._turns.done
 
     def _put(self, item: queue.Item) -> bool:
         name = self._destinations.site(item.site)
@@ -105,12 +108,6 @@ class Delivery:
         self._in_flight += 1
         site.put(item)
         return True
-
-    async def _put_back(self, item: queue.Item, seconds: int) -> None:
-        due = self._clock.now() + seconds * SECOND
-        await self._db.write(
-            queue.defer, item, due_at=due, attempts=item.attempts, code=item.last_code, reply=item.last_reply
-        )
 
     def _finished(self) -> None:
         self._in_flight -= 1

@@ -1,21 +1,35 @@
 """What will happen to each recipient: rows due at a time.
 
-Table: `queue`, one row for a recipient that is not finished. States: queued -> leased -> (gone | queued).
+Table: `queue`, one row for a recipient that is not finished. States:
+
+    queued -> leased -> (gone | queued | parked)      parked -> leased
+
+Parked rows are due, but their destination takes no more now (it is full, throttled or suspended): they stand in
+an index of their own and cost the claims of others nothing. Claims go in turn of the accounts, and messages to few
+recipients go before those to many; both are steps in an index, so that a claim costs the same however long the
+queue is.
+
 Invariants: a lease has a token and an end; every transition out of `leased` compares the token (compare-and-set),
 so a worker that lost its lease cannot finish what another has taken over. An expired lease returns the row with
-its attempts unchanged; where an attempt had begun, after a pause, because its outcome is unknown. A finished
-recipient leaves the queue in the transaction that appends its event.
+its attempts unchanged; where an attempt had begun, after a pause and marked `ambiguous`, because the receiver may
+have the message. A finished recipient leaves the queue in the transaction that appends its event.
 """
 
 from .service import (
     LEASE_SECONDS,
     Item,
     NewItem,
+    Turns,
     add,
     any_due,
     claim,
+    claim_ended,
+    claim_parked,
     defer,
     finish,
+    give_back,
+    park,
+    parked_sites,
     purge,
     recover,
     release_all,
@@ -27,11 +41,17 @@ __all__ = [
     "LEASE_SECONDS",
     "Item",
     "NewItem",
+    "Turns",
     "add",
     "any_due",
     "claim",
+    "claim_ended",
+    "claim_parked",
     "defer",
     "finish",
+    "give_back",
+    "park",
+    "parked_sites",
     "purge",
     "recover",
     "release_all",

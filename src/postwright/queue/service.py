@@ -1,6 +1,6 @@
-"""The queue's rules: add, claim, finish, defer, recover."""
+"""The queue's rules: add, claim, park, finish, defer, recover."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -16,6 +16,12 @@ LEASE_SECONDS = 15 * 60
 # An expired lease means that a worker died; whatever killed it gets a pause before it can happen again.
 RECOVERY_SECONDS = 5 * 60
 FOREVER = 1 << 62
+# A message to no more recipients than this does not wait behind those to many.
+EXPRESS_RECIPIENTS = 10
+EXPRESS, BULK = 0, 1
+# Bulk gets at least every fourth place of a claim, however much is sent to few.
+EXPRESS_SHARE = 0.75
+ACCOUNTS = 64  # that get their turn in one claim
 
 
 class NewItem(msgspec.Struct, frozen=True):
@@ -36,19 +42,29 @@ class Item(msgspec.Struct, frozen=True):
     account_id: str
     domain_id: str
     recipient: str
-    site: str
+    site: str  # the recipient's domain
+    lane: int
     accepted_at: int
     give_up_at: int
     attempts: int  # finished attempts so far
     token: str
+    ambiguous: int  # 1: the receiver may already have it
     last_code: int
     last_reply: str
     personal: bytes
 
 
+class Turns:
+    """Whose turn it is: the account that was served last, in each lane (and of each destination's parked rows)."""
+
+    def __init__(self) -> None:
+        self.after: dict[int, str] = {}
+        self.done = True  # every account had its turn in the last claim
+
+
 def add(
     tx: Write,
-    items: Iterable[NewItem],
+    items: Sequence[NewItem],
     *,
     account_id: str,
     domain_id: str,
@@ -56,7 +72,8 @@ def add(
     due_at: int,
     give_up_at: int,
 ) -> None:
-    """Queue recipients, due at `due_at`, given up at `give_up_at`."""
+    """Queue the recipients of one message, due at `due_at`, given up at `give_up_at`."""
+    lane = EXPRESS if len(items) <= EXPRESS_RECIPIENTS else BULK
     store.insert_rows(
         tx,
         [
@@ -67,6 +84,7 @@ def add(
                 domain_id,
                 item.recipient,
                 item.site,
+                lane,
                 0,
                 due_at,
                 accepted_at,
@@ -77,6 +95,8 @@ def add(
                 0,
                 0,
                 "",
+                0,
+                "",
                 item.personal,
             )
             for item in items
@@ -84,10 +104,89 @@ def add(
     )
 
 
-def claim(tx: Write, now: int, count: int) -> list[Item]:
-    """Lease up to `count` due recipients to the caller, oldest due first."""
-    rows = store.claim(tx, now, now + LEASE_SECONDS * SECOND, url_token(9), count)
-    return [Item(*row) for row in rows]
+def claim(tx: Write, now: int, count: int, turns: Turns | None = None) -> list[Item]:
+    """Lease up to `count` due recipients to the caller: in turn of the accounts, of each the oldest first.
+
+    Messages to few go before those to many, which keep a quarter of the places. `turns` is the caller's memory
+    of whose turn it is; when its `done` is False afterwards, other accounts may have something as well.
+    """
+    turns = turns or Turns()
+    first = max(1, int(count * EXPRESS_SHARE))
+    items = _take(tx, now, first, turns, EXPRESS)
+    done = turns.done
+    had = len(items)
+    items += _take(tx, now, count - had, turns, BULK)
+    done = done and turns.done
+    if had >= first and len(items) < count:  # there is no bulk: its places are free
+        items += _take(tx, now, count - len(items), turns, EXPRESS)
+        done = done and turns.done
+    turns.done = done
+    return items
+
+
+def claim_parked(tx: Write, now: int, site: str, count: int, turns: Turns) -> list[Item]:
+    """Lease up to `count` recipients that were parked for `site`, in the same order."""
+    items = _take(tx, now, count, turns, EXPRESS, site)
+    return items + _take(tx, now, count - len(items), turns, BULK, site)
+
+
+def _take(tx: Write, now: int, count: int, turns: Turns, lane: int, site: str = "") -> list[Item]:
+    """Up to `count` recipients of one lane, an equal share for each account that has something."""
+    turns.done = True
+    if count <= 0:
+        return []
+    accounts = _accounts(tx, now, turns, lane, site)
+    until, token = now + LEASE_SECONDS * SECOND, url_token(9)
+    items: list[Item] = []
+    ready = [account for account, is_due in accounts if is_due]
+    alone = len(ready) == 1
+    while ready:
+        more: list[str] = []
+        for number, account in enumerate(ready):
+            share = -(-(count - len(items)) // (len(ready) - number))
+            rows = store.claim(tx, now, until, token, lane, account, share, site)
+            items += [Item(*row) for row in rows]
+            if len(rows) == share:
+                more.append(account)  # what others leave is for these
+            if len(items) >= count:
+                if not alone:
+                    turns.after[lane] = account
+                turns.done = False
+                return items
+        ready = more
+    if not turns.done:
+        turns.after[lane] = accounts[-1][0]
+    return items
+
+
+def _accounts(tx: Write, now: int, turns: Turns, lane: int, site: str) -> list[tuple[str, int]]:
+    """The next accounts in turn, and whether each has something due. Behind the last comes the first again."""
+    after = turns.after.pop(lane, "")
+    accounts = store.accounts(tx, now, lane, after, ACCOUNTS, site)
+    if after and len(accounts) < ACCOUNTS:
+        rest = ACCOUNTS - len(accounts)
+        first = store.accounts(tx, now, lane, "", rest, site)
+        turns.done = len(first) < rest or first[-1][0] >= after
+        return accounts + [each for each in first if each[0] <= after]
+    turns.done = len(accounts) < ACCOUNTS
+    return accounts
+
+
+def park(tx: Write, items: Iterable[Item], site: str) -> None:
+    """Let recipients wait until `site` takes more; they are out of the way of all others until then."""
+    store.park(tx, [(site, item.id, item.token) for item in items])
+
+
+def parked_sites(tx: Read, after: str, limit: int) -> list[str]:
+    """The next `limit` destinations behind `after` for which something is parked."""
+    return store.parked_sites(tx, after, limit)
+
+
+def claim_ended(tx: Write, now: int, count: int) -> list[Item]:
+    """Lease parked recipients whose time is over, so that they can be given up."""
+    return [
+        Item(*row) for row in store.claim_ended(tx, now, now + LEASE_SECONDS * SECOND, url_token(9), count)
+    ]
 
 
 def finish(tx: Write, item: Item) -> bool:
@@ -105,16 +204,35 @@ def any_due(tx: Read, now: int) -> bool:
     return store.any_due(tx, now)
 
 
-def defer(tx: Write, item: Item, *, due_at: int, attempts: int, code: int = 0, reply: str = "") -> bool:
-    """Try again at `due_at`. False: the lease is lost, nothing may be recorded."""
-    return store.defer(tx, item.id, item.token, due_at, attempts, code, reply)
+def defer(
+    tx: Write,
+    item: Item,
+    *,
+    due_at: int,
+    attempts: int,
+    code: int = 0,
+    reply: str = "",
+    ambiguous: bool = False,
+) -> bool:
+    """Try again at `due_at`. False: the lease is lost, nothing may be recorded.
+
+    `ambiguous`: the reply to the whole message was lost. That the receiver may have it stays true, whatever
+    later attempts bring.
+    """
+    flag = int(ambiguous or item.ambiguous)
+    return store.defer(tx, item.id, item.token, due_at, attempts, code, reply, flag)
+
+
+def give_back(tx: Write, items: Iterable[Item], due_at: int) -> None:
+    """Return recipients that were not attempted, due at `due_at`."""
+    store.give_back(tx, [(due_at, item.id, item.token) for item in items])
 
 
 def recover(tx: Write, now: int, ambiguous_seconds: float) -> int:
     """Return expired leases to the queue, attempts unchanged; how many.
 
-    Where an attempt had begun its outcome is unknown: the receiver may have the message. Those wait
-    `ambiguous_seconds` (delivery-engineering.md 1.3).
+    Where an attempt had begun its outcome is unknown: the receiver may have the message. Those are ambiguous and
+    wait `ambiguous_seconds` (delivery-engineering.md 1.3).
     """
     wait = max(RECOVERY_SECONDS, ambiguous_seconds)
     return store.recover(tx, now, now + RECOVERY_SECONDS * SECOND, now + int(wait * SECOND))

@@ -3,42 +3,99 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, case, delete, func, insert, literal_column, select, update
+from sqlalchemy import bindparam, case, delete, func, insert, literal_column, select, text, update
 
 from postwright.kernel.db import Prepared, Read, Write
 
-from .tables import LEASED, QUEUED, queue
+from .tables import LEASED, PARKED, QUEUED, queue
 
 _COLUMNS = tuple(column.name for column in queue.columns)
 _INSERT = Prepared(insert(queue), _COLUMNS)
 
-_DUE = (
-    select(queue.c.id)
-    .where(queue.c.state == QUEUED, queue.c.due_at <= bindparam("now"))
-    .order_by(queue.c.due_at)
-    .limit(bindparam("count"))
-    .with_for_update(skip_locked=True)
+_LEASE_COLUMNS = (
+    queue.c.id,
+    queue.c.message,
+    queue.c.account_id,
+    queue.c.domain_id,
+    queue.c.recipient,
+    queue.c.site,
+    queue.c.lane,
+    queue.c.accepted_at,
+    queue.c.give_up_at,
+    queue.c.attempts,
+    queue.c.lease_token,
+    queue.c.ambiguous,
+    queue.c.last_code,
+    queue.c.last_reply,
+    queue.c.personal,
 )
-_CLAIM = Prepared(
-    update(queue)
-    .where(queue.c.id.in_(_DUE))
-    .values(state=LEASED, lease_until=bindparam("until"), lease_token=bindparam("token"))
-    .returning(
-        queue.c.id,
-        queue.c.message,
-        queue.c.account_id,
-        queue.c.domain_id,
-        queue.c.recipient,
-        queue.c.site,
-        queue.c.accepted_at,
-        queue.c.give_up_at,
-        queue.c.attempts,
-        queue.c.lease_token,
-        queue.c.last_code,
-        queue.c.last_reply,
-        queue.c.personal,
+
+
+def _leasing(*conditions: Any, order: Any, names: Sequence[str]) -> Prepared:
+    """Lease the first rows that meet the conditions."""
+    some = (
+        select(queue.c.id)
+        .where(*conditions)
+        .order_by(order)
+        .limit(bindparam("count"))
+        .with_for_update(skip_locked=True)
+    )
+    clause = (
+        update(queue)
+        .where(queue.c.id.in_(some))
+        .values(state=LEASED, lease_until=bindparam("until"), lease_token=bindparam("token"))
+        .returning(*_LEASE_COLUMNS)
+    )
+    return Prepared(clause, ("until", "token", *names, "count"))
+
+
+_TURN = (
+    queue.c.lane == bindparam("at_lane"),
+    queue.c.account_id == bindparam("account"),
+    queue.c.due_at <= bindparam("now"),
+)
+_CLAIM = _leasing(queue.c.state == QUEUED, *_TURN, order=queue.c.due_at, names=("at_lane", "account", "now"))
+_CLAIM_PARKED = _leasing(
+    queue.c.state == PARKED,
+    queue.c.parked == bindparam("site_name"),
+    *_TURN,
+    order=queue.c.due_at,
+    names=("site_name", "at_lane", "account", "now"),
+)
+_CLAIM_ENDED = _leasing(
+    queue.c.state == PARKED,
+    queue.c.give_up_at <= bindparam("now"),
+    order=queue.c.give_up_at,
+    names=("now",),
+)
+
+
+def _accounts(condition: str, *names: str) -> Prepared:
+    """The accounts of a lane in order, each by one step in the index, and whether it has something due.
+
+    Rows are never counted or sorted: an account with a million rows costs what one with a single row does.
+    """
+    of = f"FROM queue WHERE {condition} AND lane = :at_lane AND account_id"
+    clause = text(
+        f"WITH RECURSIVE turn(account_id, n) AS (SELECT (SELECT min(account_id) {of} > :after), 1 "  # noqa: S608
+        f"UNION ALL SELECT (SELECT min(account_id) {of} > turn.account_id), n + 1 FROM turn "
+        "WHERE account_id IS NOT NULL AND n < :count) "
+        f"SELECT account_id, EXISTS (SELECT 1 {of} = turn.account_id AND due_at <= :now) "
+        "FROM turn WHERE account_id IS NOT NULL"
+    )
+    return Prepared(clause, (*names, "at_lane", "after", "count", "now"))
+
+
+_ACCOUNTS = _accounts("state = 0")
+_ACCOUNTS_PARKED = _accounts("state = 2 AND parked = :site_name", "site_name")
+_PARKED_SITES = Prepared(
+    text(
+        "WITH RECURSIVE site(parked, n) AS (SELECT (SELECT min(parked) FROM queue WHERE state = 2 "
+        "AND parked > :after), 1 UNION ALL SELECT (SELECT min(parked) FROM queue WHERE state = 2 "
+        "AND parked > site.parked), n + 1 FROM site WHERE parked IS NOT NULL AND n < :count) "
+        "SELECT parked FROM site WHERE parked IS NOT NULL"
     ),
-    ("until", "token", "now", "count"),
+    ("after", "count"),
 )
 _MINE = (queue.c.id == bindparam("key"), queue.c.lease_token == bindparam("token"), queue.c.state == LEASED)
 _FINISH = Prepared(delete(queue).where(*_MINE), ("key", "token"))
@@ -58,10 +115,33 @@ _DEFER = Prepared(
         attempts=bindparam("tries"),
         last_code=bindparam("code"),
         last_reply=bindparam("reply"),
-        lease_token="",
+        ambiguous=bindparam("flag"),
+        lease_token=literal_column("''"),
         started=literal_column("0"),
     ),
-    ("due", "tries", "code", "reply", "key", "token"),
+    ("due", "tries", "code", "reply", "flag", "key", "token"),
+)
+_GIVE_BACK = Prepared(
+    update(queue)
+    .where(*_MINE)
+    .values(
+        state=QUEUED,
+        due_at=bindparam("due"),
+        lease_token=literal_column("''"),
+        started=literal_column("0"),
+    ),
+    ("due", "key", "token"),
+)
+_PARK = Prepared(
+    update(queue)
+    .where(*_MINE)
+    .values(
+        state=PARKED,
+        parked=bindparam("site_name"),
+        lease_token=literal_column("''"),
+        started=literal_column("0"),
+    ),
+    ("site_name", "key", "token"),
 )
 
 
@@ -70,9 +150,42 @@ def insert_rows(tx: Write, rows: Sequence[Sequence[Any]]) -> None:
     tx.do_many(_INSERT, rows)
 
 
-def claim(tx: Write, now: int, until: int, token: str, count: int) -> list[tuple[Any, ...]]:
-    """Lease up to `count` due rows."""
-    return tx.fetch(_CLAIM, (until, token, now, count))
+def accounts(tx: Read, now: int, lane: int, after: str, count: int, site: str = "") -> list[tuple[str, int]]:
+    """The next `count` accounts behind `after` (of those with rows parked for `site`), and whether one is due."""
+    if site:
+        rows = tx.fetch(_ACCOUNTS_PARKED, (site, lane, after, count, now))
+    else:
+        rows = tx.fetch(_ACCOUNTS, (lane, after, count, now))
+    return [(row[0], row[1]) for row in rows]
+
+
+def claim(
+    tx: Write, now: int, until: int, token: str, lane: int, account: str, count: int, site: str = ""
+) -> list[tuple[Any, ...]]:
+    """Lease up to `count` due rows of an account, oldest first (of those parked for `site`)."""
+    if site:
+        return tx.fetch(_CLAIM_PARKED, (until, token, site, lane, account, now, count))
+    return tx.fetch(_CLAIM, (until, token, lane, account, now, count))
+
+
+def claim_ended(tx: Write, now: int, until: int, token: str, count: int) -> list[tuple[Any, ...]]:
+    """Lease up to `count` parked rows that are to be given up."""
+    return tx.fetch(_CLAIM_ENDED, (until, token, now, count))
+
+
+def park(tx: Write, rows: Sequence[Sequence[Any]]) -> None:
+    """Park leased rows: (site, id, token)."""
+    tx.do_many(_PARK, rows)
+
+
+def parked_sites(tx: Read, after: str, count: int) -> list[str]:
+    """The next `count` sites behind `after` with parked rows."""
+    return [row[0] for row in tx.fetch(_PARKED_SITES, (after, count))]
+
+
+def give_back(tx: Write, rows: Sequence[Sequence[Any]]) -> None:
+    """Return leased rows that nobody attempted: (due, id, token)."""
+    tx.do_many(_GIVE_BACK, rows)
 
 
 def finish(tx: Write, key: int, token: str) -> bool:
@@ -90,24 +203,27 @@ def any_due(tx: Read, now: int) -> bool:
     return bool(tx.fetch(_ANY_DUE, (now,)))
 
 
-def defer(tx: Write, key: int, token: str, due: int, attempts: int, code: int, reply: str) -> bool:
+def defer(
+    tx: Write, key: int, token: str, due: int, attempts: int, code: int, reply: str, ambiguous: int
+) -> bool:
     """Return a leased row to the queue."""
-    return tx.do(_DEFER, (due, attempts, code, reply, key, token)) == 1
+    return tx.do(_DEFER, (due, attempts, code, reply, ambiguous, key, token)) == 1
 
 
 def recover(tx: Write, ended_before: int, due: int, due_started: int) -> int:
     """Return rows whose lease ended: due at `due`, or `due_started` where an attempt had begun."""
     when = case((queue.c.started == 1, due_started), else_=due)
+    flag = case((queue.c.started == 1, 1), else_=queue.c.ambiguous)
     return tx.run(
         update(queue)
         .where(queue.c.state == LEASED, queue.c.lease_until < ended_before)
-        .values(state=QUEUED, due_at=when, lease_token="", started=0)
+        .values(state=QUEUED, due_at=when, lease_token="", started=0, ambiguous=flag)
     )
 
 
 def purge(tx: Write, domain_id: str, limit: int) -> int:
     """Delete up to `limit` rows of a domain that nobody is working on."""
-    some = select(queue.c.id).where(queue.c.domain_id == domain_id, queue.c.state == QUEUED).limit(limit)
+    some = select(queue.c.id).where(queue.c.domain_id == domain_id, queue.c.state != LEASED).limit(limit)
     return tx.run(delete(queue).where(queue.c.id.in_(some)))
 
 
