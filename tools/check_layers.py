@@ -29,7 +29,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "domains | ips",
         "audit",
         "accounts",
-        "events | spool | failures",
+        "events | spool | failures | arrivals",
         "kernel | mail",
     )
 )

@@ -1,6 +1,7 @@
 """The one list of concepts: what the processes serve, and (by being imported) every table."""
 
 import postwright.delivery  # noqa: F401  its tables
+from postwright import arrivals as _arrivals  # noqa: F401  its table
 from postwright.accounts.api import CONTROLLERS as ACCOUNTS
 from postwright.audit.api import CONTROLLERS as AUDIT
 from postwright.capture.api import CONTROLLERS as CAPTURE

@@ -5,12 +5,13 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 
-from postwright import audit, domains, events, messages, queue, suppressions, webhooks
+from postwright import arrivals, audit, domains, events, messages, queue, suppressions, webhooks
 from postwright.kernel.clock import SECOND
 from postwright.kernel.db import StoreUnavailable, forget_nodes
 from postwright.suppressions import SuppressionProjection
 from postwright.webhooks import WebhookProjection, WebhookSender
 
+from . import receiving
 from .context import Context
 
 log = logging.getLogger("postwright.projector")
@@ -35,6 +36,7 @@ async def run(
         *(_project(context, projection, stop) for projection in PROJECTIONS),
         _every(HOUSEKEEPING_SECONDS, lambda: _housekeeping(context), stop),
         sender.run(stop),
+        receiving.worker(context).run(stop),
     )
 
 
@@ -74,6 +76,7 @@ async def _let_go(context: Context, domain_id: str) -> None:
         pass
     while await context.db.write(events.forget_domain, domain_id):
         pass
+    await context.db.write(arrivals.forget_domain, domain_id)
     await context.db.write(webhooks.forget_domain, domain_id)
     await context.db.write(suppressions.forget_domain, domain_id)
     await context.db.write(domains.forget_tombstone, domain_id)

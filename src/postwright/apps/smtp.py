@@ -1,4 +1,4 @@
-"""The `smtp` role: submission, and the capture inbox."""
+"""The `smtp` role: submission, MX, and the capture inbox."""
 
 import asyncio
 import socket
@@ -10,6 +10,7 @@ from postwright.mail.smtp import Policy, SmtpServer
 from postwright.messages import Acceptor
 from postwright.messages.smtp import SubmissionPolicy
 
+from . import receiving
 from .context import Context
 from .tls import self_signed_context
 
@@ -21,14 +22,17 @@ async def run(
     ready: Callable[[], None],
 ) -> None:
     """Serve SMTP on the given sockets until `stop`; open sessions get to finish their message."""
+    tls = self_signed_context(context.settings.data_dir, context.hostname)
+    submission = SubmissionPolicy(
+        db=context.db,
+        acceptor=acceptor(context),
+        settings=context.settings,
+        hostname=context.hostname,
+        tls=tls,
+    )
     doors: dict[str, Policy] = {
-        "submission": SubmissionPolicy(
-            db=context.db,
-            acceptor=acceptor(context),
-            settings=context.settings,
-            hostname=context.hostname,
-            tls=self_signed_context(context.settings.data_dir, context.hostname),
-        ),
+        "submission": submission,
+        "mx": receiving.policy(context, submission, tls),
         "capture": CapturePolicy(context.db, context.clock, context.hostname),
     }
     loop = asyncio.get_running_loop()

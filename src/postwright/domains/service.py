@@ -20,6 +20,7 @@ from .records import Check, Domain, Tracking
 SPAM_ACTIONS = ("disabled", "tag", "block")
 WEB_SCHEMES = ("http", "https")
 STATES = ("active", "unverified", "disabled")
+MAX_LABELS = 10  # of a host, in looking for who takes its mail
 MAX_TTL = 30 * 86400  # seconds: as long as events are kept
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _SELECTOR = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
@@ -32,6 +33,22 @@ account_of_host = store.account_of_host
 ids_of_host = store.ids_of_host
 tombstones = store.tombstones
 forget_tombstone = store.forget_tombstone
+
+
+def receiving(tx: Read, host: str) -> Domain | None:
+    """The active domain that takes mail for `host` (ASCII, lower case).
+
+    That is the domain of this name, else the nearest parent that takes mail for all its sub-hosts (`wildcard`), else
+    the one whose bounces come back to it (mailfrom host).
+    """
+    labels = host.split(".")
+    names = [".".join(labels[at:]) for at in range(len(labels) - 1)][:MAX_LABELS]
+    found = store.receiving(tx, names, host)
+    candidates = [each for each in found if each.name == host or (each.wildcard and each.name in names)]
+    if candidates:
+        return max(candidates, key=lambda each: len(each.name))
+    bounced = [each for each in found if each.mailfrom_host == host]
+    return min(bounced, key=lambda each: each.created_at) if bounced else None
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

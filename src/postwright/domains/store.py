@@ -97,6 +97,18 @@ def ids_of_host(tx: Read, host: str) -> list[str]:
     return [row.id for row in rows]
 
 
+def receiving(tx: Read, names: Sequence[str], host: str) -> list[Domain]:
+    """The domains that may receive: named one of `names`, or with `host` as mailfrom host."""
+    rows = tx.rows(
+        select(domains).where(
+            or_(domains.c.name.in_(names), domains.c.mailfrom_host == host),
+            domains.c.state == "active",
+            domains.c.is_disabled.is_(False),
+        )
+    )
+    return [_domain(row) for row in rows]
+
+
 def insert_domain(tx: Write, values: Mapping[str, Any]) -> bool:
     """Add a domain; False when the name is taken."""
     return tx.upsert(domains, values, ["name"]) == 1

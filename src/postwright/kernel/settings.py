@@ -98,6 +98,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             text = _LISTEN_LIVE[name] if self.delivery == "live" else _LISTEN_LOCAL[name]
         return [host_port(part, PREFIX + name.upper()) for part in _split(text)]
 
+    @property
+    def local_url(self) -> str:
+        """How links begin where no request tells."""
+        host, port = self.listen("http")[0]
+        return self.public_url or f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104
+
     def schedule(self, name: str) -> tuple[int, ...]:
         """A retry schedule (`retry`, `webhook_retry`, `route_retry`): seconds to wait after each failure."""
         text: str = getattr(self, f"{name}_schedule")

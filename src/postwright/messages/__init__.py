@@ -6,26 +6,34 @@ queue rows and its events. Copies for recipients are built when they are sent.
 """
 
 from . import build, facts
-from .accept import Acceptor
+from .accept import RETENTION, Acceptor
+from .incoming import described, keep, opened, packed
 from .keys import make as storage_key
 from .loading import Loaded, domain_of, load
-from .records import Meta, Personal, decode_personal
+from .records import Attached, Meta, MimeContent, Personal, decode_personal
 from .retention import expire, forget_domain
 from .traces import Trace, Traces
 
 __all__ = [
+    "RETENTION",
     "Acceptor",
+    "Attached",
     "Loaded",
     "Meta",
+    "MimeContent",
     "Personal",
     "Trace",
     "Traces",
     "build",
     "decode_personal",
+    "described",
     "domain_of",
     "expire",
     "facts",
     "forget_domain",
+    "keep",
     "load",
+    "opened",
+    "packed",
     "storage_key",
 ]

@@ -72,10 +72,12 @@ def shared(meta: Meta, recipient: str, personal: Personal | None) -> dict[str, A
             "is-test-mode": meta.test_mode,
             "is-amp": meta.amp,
         },
-        "envelope": {"sender": bare(meta.from_), "transport": "smtp", "targets": recipient},
+        "envelope": {"sender": sender(meta), "transport": "smtp", "targets": recipient},
     }
     if meta.batch_id:
         data["batch"] = {"id": meta.batch_id}
+    if meta.encrypted:
+        data["flags"]["is-encrypted"] = True
     return data
 
 
@@ -84,6 +86,11 @@ def user_variables(variables: dict[str, str]) -> dict[str, str] | str:
     if any(len(value) > VARIABLES_LIMIT for value in variables.values()):
         return _TOO_LARGE
     return variables
+
+
+def sender(meta: Meta) -> str:
+    """Who sent it: of received mail the envelope says so."""
+    return meta.sender if meta.incoming else bare(meta.from_)
 
 
 def bare(header: str) -> str:

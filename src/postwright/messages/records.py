@@ -80,6 +80,11 @@ class Meta(msgspec.Struct, kw_only=True, omit_defaults=True):
     sending_ip: str = ""  # the address that was asked for
     ips: str = ""  # the domain's own addresses, with commas
     suppress_headers: list[str] = []
+    incoming: bool = (
+        False  # received for a domain of ours; then `recipients` and `sender` are of the envelope
+    )
+    sender: str = ""
+    encrypted: bool = False  # the stored bytes are sealed
 
 
 class Personal(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -12,7 +12,8 @@ from postwright.spool import Blob, Spool
 from . import facts, keys, store
 from .draft import render
 from .errors import MessageNotFound
-from .records import FormContent, Meta, decode_content, decode_meta
+from .incoming import opened
+from .records import FormContent, Meta, decode_meta
 
 
 class StoredMessage(msgspec.Struct, frozen=True):
@@ -29,7 +30,7 @@ async def load(db: Db, vault: Vault, spool: Spool, domain_id: str, key: str) -> 
         raise MessageNotFound
     meta, blob = await db.read(_find, spool, domain_id, number)
     try:
-        content = decode_content(await spool.bytes_of(blob))
+        content = opened(meta, await spool.bytes_of(blob), vault)
     except FileNotFoundError as gone:
         raise MessageNotFound from gone
     raw = render(content, meta.message_id) if isinstance(content, FormContent) else content.raw
@@ -49,8 +50,8 @@ def as_mime(message: StoredMessage) -> bytes:
     meta = message.meta
     return msgspec.json.encode(
         {
-            "recipients": meta.to,
-            "sender": facts.bare(meta.from_),
+            "recipients": _recipients(meta),
+            "sender": facts.sender(meta),
             "from": meta.from_,
             "subject": meta.subject,
             "body-mime": message.raw.decode("utf-8", "replace"),
@@ -74,8 +75,8 @@ def as_parts(message: StoredMessage, url: str) -> bytes:
     # Headers first: what we say ourselves must not be overwritten by a header that calls itself the same.
     shown: dict[str, Any] = dict(parsed.headers)
     shown |= {
-        "recipients": meta.to,
-        "sender": facts.bare(meta.from_),
+        "recipients": _recipients(meta),
+        "sender": facts.sender(meta),
         "from": meta.from_,
         "subject": meta.subject,
         "body-plain": parsed.body_plain,
@@ -92,6 +93,10 @@ def as_parts(message: StoredMessage, url: str) -> bytes:
         "message-headers": parsed.headers,
     }
     return msgspec.json.encode(shown)
+
+
+def _recipients(meta: Meta) -> str:
+    return ", ".join(meta.recipients) if meta.incoming else meta.to
 
 
 def attachment(message: StoredMessage, number: int) -> Attachment:

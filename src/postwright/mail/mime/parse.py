@@ -7,6 +7,7 @@ deep ones end in RecursionError. It serves as the independent check in tests.
 import binascii
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 import msgspec
 
@@ -27,6 +28,7 @@ class Parsed(msgspec.Struct):
     headers: list[tuple[str, str]]
     bodies: dict[str, str] = {}  # by subtype of text: "plain", "html", "x-amp-html", ...
     attachments: list[Attachment] = []
+    truncated: bool = False  # there was more than MAX_PARTS or MAX_DEPTH allow
 
     @property
     def body_plain(self) -> str:
@@ -56,7 +58,9 @@ def parse(raw: bytes) -> Parsed:
         children = _leaf(entity, parsed)
         if children is not None:
             room = MAX_PARTS - count - len(waiting)
-            waiting.extend(reversed([child for child, _ in zip(children, range(room), strict=False)]))
+            waiting.extend(reversed(list(islice(children, room))))
+            parsed.truncated = parsed.truncated or next(children, None) is not None
+    parsed.truncated = parsed.truncated or bool(waiting)
     return parsed
 
 
@@ -67,7 +71,10 @@ def _leaf(entity: _Entity, parsed: Parsed) -> Iterator[_Entity] | None:
     if "/" not in kind:
         kind = entity.fallback
     main, _, sub = kind.partition("/")
-    if main == "multipart" and about.get("boundary") and entity.depth < MAX_DEPTH:
+    nested = main == "multipart" and bool(about.get("boundary"))
+    if nested and entity.depth >= MAX_DEPTH:
+        parsed.truncated = True
+    elif nested:
         fallback = "message/rfc822" if sub == "digest" else "text/plain"
         return _children(entity, about["boundary"], fallback)
     body = entity.raw[fields.split(entity.raw) :]

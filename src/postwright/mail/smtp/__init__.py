@@ -7,7 +7,7 @@ what two servers read differently is how mail is smuggled.
 
 from .client import Capabilities, SendResult, SmtpClient, Timeouts, TlsFacts
 from .errors import ConnectError, Disconnected, SmtpError
-from .policy import DROP, Envelope, Policy, Session
+from .policy import DROP, Decision, Envelope, Policy, Session
 from .replies import Answer, Reply, parse_reply
 from .server import SmtpServer
 
@@ -16,6 +16,7 @@ __all__ = [
     "Answer",
     "Capabilities",
     "ConnectError",
+    "Decision",
     "Disconnected",
     "Envelope",
     "Policy",

@@ -21,6 +21,7 @@ class Session(msgspec.Struct):
     helo: str = ""
     tls: bool = False
     login: Any = None  # whatever `authenticate` put here
+    state: Any = None  # whatever the policy keeps about the connection
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -55,6 +56,7 @@ class Policy:
         max_recipients: int = 1000,
         tls: ssl.SSLContext | None = None,
         auth_required: bool = False,
+        auth_offered: bool = False,
         auth_without_tls: bool = False,
         strict_newlines: bool = True,
         pipelining: bool = True,
@@ -66,6 +68,7 @@ class Policy:
         self.max_recipients = max_recipients
         self.tls = tls
         self.auth_required = auth_required
+        self.auth_offered = auth_offered or auth_required
         self.auth_without_tls = auth_without_tls
         self.strict_newlines = strict_newlines
         self.pipelining = pipelining
@@ -79,7 +82,7 @@ class Policy:
         return None
 
     async def authenticate(self, session: Session, login: str, password: str) -> bool:
-        """Whether that is who they say; only called when `auth_required`."""
+        """Whether that is who they say; only called when AUTH is offered."""
         return False
 
     async def mail_from(self, session: Session, address: str, params: dict[str, str]) -> Decision:

@@ -92,7 +92,7 @@ class SmtpServer(Connection):
         lines += [f"SIZE {policy.max_size}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
         if policy.tls is not None and not self._session.tls:
             lines.append("STARTTLS")
-        if policy.auth_required and (self._session.tls or policy.auth_without_tls):
+        if policy.auth_offered and (self._session.tls or policy.auth_without_tls):
             lines.append("AUTH PLAIN LOGIN")
         self._say(Reply(250, "", "\n".join(lines)))
 
@@ -208,7 +208,7 @@ class SmtpServer(Connection):
         self._session.helo, self._session.tls, self._session.login = "", True, None
 
     def _start_auth(self, rest: bytes) -> None:
-        if not self._policy.auth_required:
+        if not self._policy.auth_offered:
             raise BadCommand(replies.UNKNOWN)
         if not self._session.helo or self._session.login is not None or self._sender is not None:
             raise BadCommand(replies.BAD_SEQUENCE)
