@@ -19,8 +19,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     for line in (
         "apps | testing | migrations",
         "webhooks | analytics | logs | alerts | panel | delivery | inbound | capture",
-        "reports",
-        "journal",
+        "tlsrpt | reports",
+        "tlspolicy | journal",
         "levers",
         "messages",
         "queue",

@@ -11,6 +11,8 @@ from postwright.kernel.db import Write
 from postwright.kernel.settings import Settings
 from postwright.messages import Meta, Personal, facts
 
+from .trace import Trace
+
 TOO_OLD = 602  # Mailgun's code for a recipient given up for its age (behaviour.md 5.2)
 TEST_MODE = 650
 
@@ -33,6 +35,7 @@ class Attempt(msgspec.Struct, kw_only=True):
     primary_dkim: str = ""
     ambiguous: bool = False  # the reply to the final dot was lost
     verdict: Verdict | None = None  # None: delivered
+    trace: Trace = msgspec.field(default_factory=Trace)
 
     def status(self, number: int, accepted_at: int, now: int) -> dict[str, Any]:
         """The `delivery-status` of the event, for attempt `number`."""

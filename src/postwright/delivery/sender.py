@@ -6,6 +6,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
+import msgspec
+
 from postwright import queue
 from postwright.failures import Verdict, judge
 from postwright.kernel import failpoints
@@ -13,13 +15,14 @@ from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db, StoreUnavailable
 from postwright.kernel.secrets import Vault
 from postwright.mail.dkim import Signer
-from postwright.mail.smtp import Answer, Disconnected, SmtpError
+from postwright.mail.smtp import Answer, Disconnected, SendResult, SmtpError
 from postwright.messages import Loaded, Meta, Personal, Traces, build, decode_personal
 
-from .connector import Connector, HostRefused, Link, Tls
-from .destinations import Destinations, Host, Unroutable
+from .connector import Connector, HostRefused, Link
+from .destinations import Destinations, Host, Route, Unroutable
 from .outcome import TEST_MODE, Attempt, Recorder
 from .signing import Signers
+from .trace import Trace, Try
 
 log = logging.getLogger("postwright.delivery")
 
@@ -147,23 +150,27 @@ class Trip:
         if meta.test_mode:
             return Attempt(code=TEST_MODE, text="", description="Test mode")
         started = time.monotonic()
-        primary = ""
+        primary, routed = "", 0.0
         site = self._sender.destinations.site(item.site)
         try:
-            hosts = await self._sender.destinations.hosts(item.site)
+            route = await self._sender.destinations.route(item.site)
+            routed = time.monotonic() - started
             signers = await self._sender.signers.of(meta)
             common = self._sender.copy(loaded, personal, signers)
             built = build.finish(
                 meta, common, item.recipient, self._sender.traces.sid(meta.id, item.recipient)
             )
             primary = built.primary_dkim
-            attempt = await self._send(hosts, site, item, meta, built)
+            attempt = await self._send(route, site, item, meta, built)
         except Unroutable as no:
             verdict = _PERMANENT if no.permanent else _TEMPORARY
             attempt = Attempt(code=no.code, text=no.text, enhanced=no.enhanced, verdict=verdict)
+            attempt.trace = Trace(tried=no.tried)
         except HostRefused as no:
             attempt = _of_reply(no.reply, no.host)
+            attempt.trace = Trace(tried=no.tried)
         attempt.seconds = time.monotonic() - started
+        attempt.trace.timings.dns = routed
         attempt.primary_dkim = primary
         attempt.sending_ip = attempt.sending_ip or meta.sending_ip
         if self._link is not None and not self._link.client.reusable:
@@ -171,17 +178,18 @@ class Trip:
         return attempt
 
     async def _send(
-        self, hosts: list[Host], site: str, item: queue.Item, meta: Meta, built: build.Built
+        self, route: Route, site: str, item: queue.Item, meta: Meta, built: build.Built
     ) -> Attempt:
         """Send it. Raises Unroutable, HostRefused."""
-        kept = self._link if self._suits(hosts, site, meta) else None
+        kept = self._link if await self._suits(route, site, meta) else None
         if kept is None:
             await self.close()
-            self._link = await self._sender.connector.open(hosts, meta, site)
+            self._link = await self._sender.connector.open(route, meta, site)
         link = self._link
         assert link is not None
         sender = self._sender.traces.envelope_sender(meta.id, item.recipient, meta.return_host)
         link.sent += 1
+        result: SendResult | None = None
         try:
             result = await link.client.send(sender, [item.recipient], built.data, smtputf8=built.smtputf8)
             attempt = _of_reply(result.recipients[0], link.host)
@@ -189,34 +197,68 @@ class Trip:
             if kept is not None and _went_stale(ended):
                 # The server had closed what we kept open, or has had enough on it: no fault of this message.
                 await self.close()
-                return await self._send(hosts, site, item, meta, built)
+                return await self._send(route, site, item, meta, built)
             attempt = (
                 _of_reply(ended.reply, link.host)
                 if isinstance(ended, SmtpError)
                 else _of_loss(ended, link.host, site)
             )
+        attempt.trace = _trace(link, result, reused=kept is not None)
         attempt.tls, attempt.verified = link.client.tls is not None, link.verified
         attempt.utf8 = "SMTPUTF8" in link.client.capabilities
         attempt.sending_ip = link.source.address or link.client.local_address
+        others = link.host.others(route.hosts) if kept is None and not item.attempts else []
+        if others and _disliked(attempt):
+            # Some receivers distrust one family of addresses: a first refusal is asked again from the other
+            # (delivery-engineering.md 2.1).
+            await self.close()
+            again = msgspec.structs.replace(route, hosts=others)
+            try:
+                second = await self._send(again, site, item, meta, built)
+            except (Unroutable, HostRefused):
+                return attempt
+            second.trace.tried.insert(0, _tried(link, attempt))
+            return second
         return attempt
 
-    def _suits(self, hosts: list[Host], site: str, meta: Meta) -> bool:
+    async def _suits(self, route: Route, site: str, meta: Meta) -> bool:
         """Whether the open connection is one that the message could have opened."""
         link = self._link
         if link is None or not link.client.reusable or link.sent >= MESSAGES_PER_CONNECTION:
             return False
-        if link.host not in hosts or self._sender.connector.source(meta, site, link.host) != link.source:
-            return False
-        tls = Tls.of(meta)
-        if not tls.required or not link.host.outside:
-            return True
-        return link.client.tls is not None and (link.verified or not tls.verify)
+        return await self._sender.connector.suits(link, route, meta, site)
 
 
 def _went_stale(ended: SmtpError | Disconnected) -> bool:
     if isinstance(ended, SmtpError):
         return ended.reply.code == 421
     return ended.stage == "MAIL"
+
+
+def _disliked(attempt: Attempt) -> bool:
+    return 500 <= attempt.code < 600 and attempt.enhanced.startswith("5.7.")
+
+
+def _tried(link: Link, attempt: Attempt) -> Try:
+    problem = f"{attempt.code} {attempt.enhanced} {attempt.text}"
+    return Try(link.host.name, link.host.address, attempt.sending_ip, problem, attempt.trace.dialogue)
+
+
+def _trace(link: Link, result: SendResult | None, *, reused: bool) -> Trace:
+    client = link.client
+    trace = Trace(reused=reused, tls_policy=link.demand.policy, dialogue=client.dialogue.take())
+    if client.tls is not None:
+        trace.tls_version, trace.tls_cipher = client.tls.version, client.tls.cipher
+    timings = trace.timings
+    if not reused:
+        opening = client.opening
+        timings.connect, timings.greeting = opening.connect, opening.greeting
+        timings.ehlo, timings.tls = opening.ehlo, opening.tls
+        trace.tried, link.tried = link.tried, []
+    if result is not None:
+        timings.envelope = result.envelope_seconds
+        timings.data, timings.dot = result.data_seconds, result.dot_seconds
+    return trace
 
 
 def _of_reply(reply: Answer, host: Host) -> Attempt:

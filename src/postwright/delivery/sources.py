@@ -22,6 +22,12 @@ class Sources:
     def __init__(self, settings: Settings, hostname: str) -> None:
         self._names = {address: name or hostname for address, name in settings.sources()}
         self._any = Source("", hostname)
+        # A name without a dot ("localhost") is many machines'.
+        self._ours = {name.lower() for name in (hostname, *self._names.values()) if "." in name}
+
+    def is_us(self, names: set[str]) -> bool:
+        """Whether one of `names`, which a server calls itself, is a name that we call ourselves."""
+        return not self._ours.isdisjoint(names)
 
     def choose(self, meta: Meta, site: str, target: str) -> Source | None:
         """The source for a message to `target`, an address (or a name) of `site`. None: no source reaches it.

@@ -5,13 +5,15 @@ import logging
 from collections import OrderedDict
 from pathlib import Path
 
-from postwright import messages, queue
+from postwright import domains, messages, queue
 from postwright.kernel.clock import SECOND, Clock
 from postwright.kernel.db import Db, StoreUnavailable
+from postwright.kernel.lookups import Resolver
 from postwright.kernel.secrets import Vault
 from postwright.kernel.settings import Settings
 from postwright.messages import Loaded
 from postwright.spool import Spool
+from postwright.tlspolicy import Policies
 
 from .connector import Connector
 from .destinations import Destinations
@@ -49,10 +51,23 @@ class Delivery:
         hostname: str,
         capture_port: Path,
         mx_port: int = 25,
+        sts_port: int = 443,
     ) -> None:
         self._db = db
         self._clock = clock
-        self._destinations = Destinations(settings, capture_port, mx_port)
+        resolver = Resolver(settings)
+
+        async def hosted(domain: str) -> bool:
+            return await db.read(domains.account_of_host, domain) is not None
+
+        self._destinations = Destinations(
+            settings, capture_port, mx_port, clock=clock, resolver=resolver, hosted=hosted
+        )
+        self._connector = Connector(
+            Sources(settings, hostname),
+            Policies(settings, db, clock, resolver, https_port=sts_port),
+            receives=self._destinations.receives,
+        )
         self._recorder = Recorder(settings)
         self._sender = Sender(
             db=db,
@@ -61,7 +76,7 @@ class Delivery:
             signers=Signers(db, vault),
             recorder=self._recorder,
             destinations=self._destinations,
-            connector=Connector(Sources(settings, hostname)),
+            connector=self._connector,
             load=Loader(db, spool).load,
         )
         self._sites: dict[str, Site] = {}
@@ -86,6 +101,7 @@ class Delivery:
             left = await asyncio.gather(*(site.drain() for site in self._sites.values()))
             waiting = [item for items in left for item in items]
             await self._db.write(queue.give_back, waiting, self._clock.now())
+            await self._connector.close()
 
     async def _claim(self) -> int:
         room = IN_FLIGHT - self._in_flight

@@ -9,6 +9,7 @@ again. Redirects are not followed, since they would lead anywhere; nothing is se
 import asyncio
 import ipaddress
 import socket
+import ssl
 from collections.abc import Mapping
 
 import aiohttp
@@ -56,11 +57,16 @@ class TargetUnreachable(Exception):
     """No answer: the name does not resolve, the connection fails, or it takes too long."""
 
 
+class CertificateRefused(TargetUnreachable):
+    """The server's certificate is not valid for its name."""
+
+
 class Result(msgspec.Struct, frozen=True):
-    """An answer."""
+    """An answer, of which at most MAX_REPLY octets were read."""
 
     status: int
     body: bytes
+    media_type: str = ""  # lower case, without parameters
 
 
 class Outgoing:
@@ -79,6 +85,7 @@ class Outgoing:
                 ttl_dns_cache=10,
                 keepalive_timeout=KEEP_ALIVE_SECONDS,
                 socket_factory=self._socket,
+                ssl=ssl.create_default_context(),
             ),
             # No cookies: one customer's receiver must not be told what another's said.
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -108,13 +115,22 @@ class Outgoing:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Result:
         """POST and read the beginning of the answer. Raises TargetRefused, TargetUnreachable."""
+        return await self._call("POST", url, body, headers)
+
+    async def get(self, url: str) -> Result:
+        """GET and read the beginning of the answer. Raises TargetRefused, TargetUnreachable, CertificateRefused."""
+        return await self._call("GET", url, None, {})
+
+    async def _call(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Result:
         assert self._session is not None
         target = parse_url(url)
         try:
-            async with self._session.post(
-                target, data=body, headers=headers, allow_redirects=False
+            async with self._session.request(
+                method, target, data=body, headers=headers, allow_redirects=False
             ) as answer:
-                return Result(answer.status, await _beginning(answer.content))
+                return Result(answer.status, await _beginning(answer.content), answer.content_type.lower())
+        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as wrong:
+            raise CertificateRefused(str(wrong)[:300]) from wrong
         except aiohttp.ClientConnectorError as wrong:
             if isinstance(wrong.os_error, _Refusal):
                 raise TargetRefused(str(wrong.os_error)) from wrong

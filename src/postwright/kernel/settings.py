@@ -45,6 +45,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tracking_url: str = ""
     delivery: str = "capture"  # capture · live · smarthost:HOST:PORT
     dns: str = ""  # resolver host:port; default: the system's
+    # Which addresses of MX hosts are tried: ipv4-first · ipv6-first · ipv4 · ipv6
+    address_family: str = "ipv4-first"
+    # DANE (RFC 7672) needs a resolver that validates DNSSEC and cannot be spoofed: one on this machine, or that of
+    # the setting `dns`. on · off
+    dane: str = "on"
     hostname: str = ""  # our name in banners and EHLO; default: the machine's
     api_key: str = ""  # first start: the admin key to create
     domain: str = ""  # first start: an extra domain to create active
@@ -199,6 +204,8 @@ def _checked(settings: Settings) -> Settings:
         ("allow_private_targets", ("yes", "no", "loopback")),
         ("verify_domains", ("dns", "trust")),
         ("rate_limits", ("on", "off")),
+        ("dane", ("on", "off")),
+        ("address_family", ("ipv4-first", "ipv6-first", "ipv4", "ipv6")),
     ):
         value: str = getattr(settings, name).lower()
         if name == "allow_private_targets":

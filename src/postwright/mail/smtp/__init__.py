@@ -5,8 +5,9 @@ connection. Only CRLF.CRLF ends a message on either side, and neither lets a lon
 what two servers read differently is how mail is smuggled.
 """
 
-from .client import Capabilities, SendResult, SmtpClient, Timeouts, TlsFacts
+from .client import SmtpClient
 from .errors import ConnectError, Disconnected, SmtpError
+from .facts import Capabilities, Dialogue, Opening, SendResult, Timeouts, TlsFacts, Turn, recipient_limit
 from .policy import DROP, Decision, Envelope, Policy, Session
 from .replies import Answer, Reply, parse_reply
 from .server import SmtpServer
@@ -17,8 +18,10 @@ __all__ = [
     "Capabilities",
     "ConnectError",
     "Decision",
+    "Dialogue",
     "Disconnected",
     "Envelope",
+    "Opening",
     "Policy",
     "Reply",
     "SendResult",
@@ -28,5 +31,7 @@ __all__ = [
     "SmtpServer",
     "Timeouts",
     "TlsFacts",
+    "Turn",
     "parse_reply",
+    "recipient_limit",
 ]

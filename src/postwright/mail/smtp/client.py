@@ -7,9 +7,9 @@ import time
 from collections.abc import Sequence
 from typing import Any, cast
 
-import msgspec
-
+from .envelope import cannot, envelope
 from .errors import ConnectError, Disconnected, SmtpError
+from .facts import Capabilities, Dialogue, Opening, SendResult, Timeouts, TlsFacts, recipient_limit
 from .replies import Answer, parse_reply
 
 BLOCK = 64 * 1024  # octets of a message that must get through in the time for a block
@@ -18,43 +18,14 @@ BLOCK = 64 * 1024  # octets of a message that must get through in the time for a
 MAX_LINE = 4096
 MAX_LINES = 100
 MAX_REPLIES = 1100
-Capabilities = dict[str, str]  # keyword in upper case: its parameters
+_TOO_MANY = Answer(452, "4.5.3", "The server takes fewer recipients at once", "RCPT")
 _LINE = re.compile(rb"\d{3}(?:[ -]|$)")
-
-
-class Timeouts(msgspec.Struct, frozen=True):
-    """Seconds to wait at each step (delivery-engineering.md 2.6, column "ours"; RFC 5321 §4.5.3.2)."""
-
-    connect: float = 30.0
-    greeting: float = 120.0
-    ehlo: float = 120.0
-    starttls: float = 30.0
-    mail: float = 300.0
-    data: float = 120.0
-    block: float = 180.0
-    dot: float = 600.0
-    quit: float = 5.0
-
-
-class TlsFacts(msgspec.Struct, frozen=True):
-    """What was agreed on."""
-
-    version: str
-    cipher: str
-
-
-class SendResult(msgspec.Struct, frozen=True):
-    """What became of a message: for each recipient the reply that decided. Phases in seconds."""
-
-    recipients: list[Answer]
-    envelope_seconds: float
-    data_seconds: float
 
 
 class SmtpClient(asyncio.Protocol):
     """One connection to a server; one caller at a time."""
 
-    def __init__(self, timeouts: Timeouts) -> None:
+    def __init__(self, timeouts: Timeouts, dialogue: Dialogue) -> None:
         self._timeouts = timeouts
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
         self._buffer = b""
@@ -70,15 +41,29 @@ class SmtpClient(asyncio.Protocol):
         self.reusable = False
         self.peer_address = ""
         self.local_address = ""
+        self.names: set[str] = set()  # what the server calls itself, in lower case
+        self.opening = Opening()
+        self.dialogue = dialogue
+        self._deadline = 0.0  # of the transaction under way (monotonic); 0: none is
 
     @classmethod
     async def connect(
-        cls, host: str, port: int, *, source: str | None = None, timeouts: Timeouts | None = None
+        cls,
+        host: str,
+        port: int,
+        *,
+        source: str | None = None,
+        timeouts: Timeouts | None = None,
+        dialogue: Dialogue | None = None,
     ) -> "SmtpClient":
-        """Connect to an address (from `source`, if given) and read the greeting. Raises ConnectError, SmtpError."""
+        """Connect to an address (from `source`, if given) and read the greeting. Raises ConnectError, SmtpError.
+
+        What is said is added to `dialogue`.
+        """
         timeouts = timeouts or Timeouts()
-        client = cls(timeouts)
+        client = cls(timeouts, dialogue or Dialogue())
         loop = asyncio.get_running_loop()
+        began = time.monotonic()
         try:
             async with asyncio.timeout(timeouts.connect):
                 await loop.create_connection(
@@ -86,6 +71,7 @@ class SmtpClient(asyncio.Protocol):
                 )
         except (OSError, TimeoutError) as wrong:
             raise ConnectError(str(wrong) or "timed out") from wrong
+        connected = time.monotonic()
         try:
             greeting = await client._reply("", "the greeting", timeouts.greeting)
         except BaseException as wrong:
@@ -96,16 +82,19 @@ class SmtpClient(asyncio.Protocol):
         if greeting.code != 220:
             client.abort()
             raise SmtpError(greeting)
+        client.opening = Opening(connected - began, time.monotonic() - connected)
+        client._called(greeting.text)
         client.reusable = True
         return client
 
     async def ehlo(self, name: str) -> Capabilities:
         """Introduce ourselves as `name`; what the server can do. Raises SmtpError, Disconnected."""
-        self._write(b"EHLO %s\r\n" % name.encode("ascii", "replace"))
+        began = time.monotonic()
+        self._say(b"EHLO %s\r\n" % name.encode("ascii", "replace"))
         lines = await self._reply_lines("EHLO", self._timeouts.ehlo)
         answer = self._parse(lines, "EHLO", "EHLO")
         if 500 <= answer.code < 600:
-            self._write(b"HELO %s\r\n" % name.encode("ascii", "replace"))
+            self._say(b"HELO %s\r\n" % name.encode("ascii", "replace"))
             answer = await self._reply("HELO", "HELO", self._timeouts.ehlo)
             lines = []
         if not answer.ok:
@@ -114,14 +103,21 @@ class SmtpClient(asyncio.Protocol):
         for line in lines[1:]:
             word, _, rest = line[4:].decode("ascii", "replace").strip().partition(" ")
             self.capabilities[word.upper()] = rest
+        self._called(answer.text)
+        self.opening.ehlo += time.monotonic() - began
         return self.capabilities
+
+    def _called(self, text: str) -> None:
+        """Note the name at the beginning of a greeting (RFC 5321 §4.2)."""
+        self.names.add(text.partition(" ")[0].rstrip(".").lower())
 
     async def starttls(self, context: ssl.SSLContext, *, server_hostname: str) -> TlsFacts:
         """Encrypt. Raises SmtpError, Disconnected, ssl.SSLError; after the last two the connection is gone.
 
         The caller says EHLO again: what the server said before is void (RFC 3207 §4.2).
         """
-        self._write(b"STARTTLS\r\n")
+        began = time.monotonic()
+        self._say(b"STARTTLS\r\n")
         answer = await self._reply("STARTTLS", "STARTTLS", self._timeouts.starttls)
         if answer.code != 220:
             raise SmtpError(answer)
@@ -152,7 +148,13 @@ class SmtpClient(asyncio.Protocol):
         self.tls = TlsFacts(ssl_object.version() or "", cipher[0] if cipher else "")
         self.capabilities = {}
         self.reusable = True
+        self.opening.tls = time.monotonic() - began
         return self.tls
+
+    @property
+    def tls_object(self) -> Any:
+        """The `ssl.SSLObject` of the connection, or None."""
+        return self._transport.get_extra_info("ssl_object")
 
     async def send(
         self, sender: str, recipients: Sequence[str], data: bytes, *, smtputf8: bool = False
@@ -165,13 +167,16 @@ class SmtpClient(asyncio.Protocol):
         lines = data.count(b"\r\n")
         if data.count(b"\n") != lines or data.count(b"\r") != lines:
             raise ValueError("a message must have CRLF line ends only")
-        refusal = self._cannot(len(data), smtputf8)
+        refusal = cannot(self.capabilities, len(data), smtputf8=smtputf8)
         if refusal is not None:
             return SendResult([refusal] * len(recipients), 0.0, 0.0)
-        commands = self._commands(sender, recipients, data, smtputf8)
+        limit = recipient_limit(self.capabilities)
+        commands = envelope(self.capabilities, sender, recipients[:limit], data, smtputf8=smtputf8)
         self._in_step("MAIL")
         started = time.monotonic()
+        self._deadline = started + self._timeouts.transaction
         mail, *replies, ready = await self._envelope(commands)
+        replies += [_TOO_MANY] * (len(recipients) - len(replies))
         accepted = [at for at, reply in enumerate(replies) if reply.ok]
         envelope_seconds = time.monotonic() - started
         if mail.ok and accepted and ready.code < 400 and ready.code != 354:
@@ -186,16 +191,18 @@ class SmtpClient(asyncio.Protocol):
             return SendResult(replies, envelope_seconds, 0.0)
         self._in_step("the message")
         sent = time.monotonic()
-        final = await self._message(data)
+        await self._message(data)
+        dotted = time.monotonic()
+        final = await self._verdict()
         for at in accepted:
             replies[at] = final
-        return SendResult(replies, envelope_seconds, time.monotonic() - sent)
+        return SendResult(replies, envelope_seconds, dotted - sent, time.monotonic() - dotted)
 
     async def quit(self) -> None:
         """Say goodbye and close; never raises."""
         if self.reusable:  # after 421 and the like the server is gone
             try:
-                self._write(b"QUIT\r\n")
+                self._say(b"QUIT\r\n")
                 await self._reply_lines("QUIT", self._timeouts.quit)
             except Disconnected:
                 pass
@@ -209,31 +216,6 @@ class SmtpClient(asyncio.Protocol):
 
     # -- sending
 
-    def _cannot(self, size: int, smtputf8: bool) -> Answer | None:
-        """The refusal that the server would give, known before asking it."""
-        if smtputf8 and "SMTPUTF8" not in self.capabilities:
-            # RFC 6531 §3.2: such a message must not go to a server that does not say it can.
-            return Answer(
-                550, "5.6.7", "The server does not support internationalised mail (SMTPUTF8)", "MAIL"
-            )
-        limit = self.capabilities.get("SIZE", "")
-        if limit.isdecimal() and 0 < int(limit) < size:
-            return Answer(552, "5.3.4", f"The server takes messages of {limit} bytes at most", "MAIL")
-        return None
-
-    def _commands(self, sender: str, recipients: Sequence[str], data: bytes, smtputf8: bool) -> list[bytes]:
-        mail = f"MAIL FROM:<{sender}>"
-        if "SIZE" in self.capabilities:
-            mail += f" SIZE={len(data)}"
-        if "8BITMIME" in self.capabilities and not data.isascii():
-            mail += " BODY=8BITMIME"
-        if smtputf8:
-            mail += " SMTPUTF8"
-        commands = [mail, *(f"RCPT TO:<{recipient}>" for recipient in recipients), "DATA"]
-        if any("\r" in command or "\n" in command for command in commands):
-            raise ValueError("an address must not contain line breaks")
-        return [f"{command}\r\n".encode() for command in commands]
-
     def _in_step(self, stage: str) -> None:
         """A reply nobody asked for would be taken for the next one, and every later one for its neighbour."""
         if self._answers or self._lines or self._buffer:
@@ -245,11 +227,11 @@ class SmtpClient(asyncio.Protocol):
         names = ("MAIL", *("RCPT",) * (len(commands) - 2), "DATA")
         group = "PIPELINING" in self.capabilities
         if group:
-            self._write(b"".join(commands))
+            self._say(b"".join(commands))
         answers: list[Answer] = []
         for name, command in zip(names, commands, strict=True):
             if not group:
-                self._write(command)
+                self._say(command)
             seconds = self._timeouts.data if name == "DATA" else self._timeouts.mail
             answer = await self._reply(name, name, seconds)
             answers.append(answer)
@@ -262,18 +244,19 @@ class SmtpClient(asyncio.Protocol):
 
     async def _abandon(self, mail: Answer, ready: Answer) -> None:
         """Make the connection fit for another message. That it is not says nothing about this one."""
+        self._deadline = 0.0
         try:
             if ready.code == 354:
                 # It wants a message for nobody: an empty one ends this (RFC 2920 §3.1).
-                self._write(b".\r\n")
+                self._say(b".\r\n")
                 await self._reply("DATA", "the empty message", self._timeouts.dot)
             elif mail.ok and self.reusable:
-                self._write(b"RSET\r\n")
+                self._say(b"RSET\r\n")
                 await self._reply("RSET", "RSET", self._timeouts.mail)
         except Disconnected:
             self.reusable = False
 
-    async def _message(self, data: bytes) -> Answer:
+    async def _message(self, data: bytes) -> None:
         if data.startswith(b".") or b"\r\n." in data:
             # RFC 5321 §4.5.2: a line that begins with a dot gets another.
             data = data.replace(b"\r\n.", b"\r\n..")
@@ -283,6 +266,11 @@ class SmtpClient(asyncio.Protocol):
         for start in range(0, len(data), BLOCK):
             self._write(view[start : start + BLOCK])
             await self._drain()
+        self.dialogue.add("C", b"(a message of %d bytes)" % len(data))
+
+    async def _verdict(self) -> Answer:
+        """The reply to the message, which may have come before all of it was written."""
+        self._deadline = 0.0  # what is with the server gets the time it needs
         if self._unsent:
             if self._answers and self._answers[0][-1][:1] in b"45":
                 return await self._reply("DATA", "the message", self._timeouts.dot)
@@ -290,6 +278,10 @@ class SmtpClient(asyncio.Protocol):
         return await self._reply("DATA", "the reply to the message", self._timeouts.dot, after_dot=True)
 
     # -- the connection
+
+    def _say(self, command: bytes) -> None:
+        self.dialogue.add("C", command)
+        self._write(command)
 
     def _write(self, data: bytes | memoryview) -> None:
         if self._lost is None and not self._transport.is_closing():
@@ -302,11 +294,15 @@ class SmtpClient(asyncio.Protocol):
         if self._writable.is_set():
             return
         try:
-            async with asyncio.timeout(self._timeouts.block):
+            async with asyncio.timeout(self._within(self._timeouts.block)):
                 await self._writable.wait()
         except TimeoutError as late:
             self.abort()
             raise Disconnected("the message", reason="timed out") from late
+
+    def _within(self, seconds: float) -> float:
+        """At most `seconds`, and no more than the transaction has left."""
+        return min(seconds, max(self._deadline - time.monotonic(), 0.0)) if self._deadline else seconds
 
     async def _reply(self, command: str, stage: str, timeout: float, *, after_dot: bool = False) -> Answer:
         """The next reply. Raises Disconnected."""
@@ -328,7 +324,7 @@ class SmtpClient(asyncio.Protocol):
                 raise Disconnected(stage, after_dot=after_dot, reason=self._lost)
             loop = asyncio.get_running_loop()
             self._waiter = loop.create_future()
-            timer = loop.call_later(timeout, self._fail, "timed out")
+            timer = loop.call_later(self._within(timeout), self._fail, "timed out")
             try:
                 await self._waiter
             except ConnectionError as lost:
@@ -371,6 +367,7 @@ class SmtpClient(asyncio.Protocol):
                 return
             self._lines.append(line[:MAX_LINE])
             if line[3:4] != b"-":
+                self.dialogue.add("S", b"\n".join(self._lines) if len(self._lines) > 1 else line)
                 self._answers.append(self._lines)
                 self._lines = []
         if len(self._buffer) > MAX_LINE:
