@@ -25,7 +25,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "messages",
         "queue",
         "tracking",
-        "suppressions | templates | lists | routes",
+        "suppressions | templates | lists | routes | forwards",
         "domains | ips",
         "audit",
         "accounts",

@@ -6,8 +6,10 @@ from postwright.accounts.api import CONTROLLERS as ACCOUNTS
 from postwright.audit.api import CONTROLLERS as AUDIT
 from postwright.capture.api import CONTROLLERS as CAPTURE
 from postwright.domains.api import CONTROLLERS as DOMAINS
+from postwright.forwards.api import CONTROLLERS as FORWARDS
 from postwright.logs.api import CONTROLLERS as LOGS
 from postwright.messages.api import CONTROLLERS as MESSAGES
+from postwright.routes.api import CONTROLLERS as ROUTES
 from postwright.suppressions.api import CONTROLLERS as SUPPRESSIONS
 from postwright.tracking.api import CONTROLLERS as TRACKING
 from postwright.webhooks.api import CONTROLLERS as WEBHOOKS
@@ -21,5 +23,7 @@ CONTROLLERS = (
     *SUPPRESSIONS,
     *TRACKING,
     *WEBHOOKS,
+    *ROUTES,
+    *FORWARDS,
     *CAPTURE,
 )

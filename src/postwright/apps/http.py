@@ -14,6 +14,7 @@ from postwright.kernel.http import make_app
 from postwright.kernel.http.openapi import OpenApi
 from postwright.kernel.http.server import BoundedProtocol
 from postwright.kernel.outgoing import Outgoing
+from postwright.routes import Router
 from postwright.webhooks import WebhookSender
 
 from . import health, metrics
@@ -42,6 +43,7 @@ def build(context: Context, outgoing: Outgoing) -> ASGIApp:
         "webhook_sender": WebhookSender(
             settings=context.settings, db=context.db, clock=context.clock, vault=context.vault
         ),
+        "router": Router(context.db),
         "owns_domain": domains.owns,
         "scraper": metrics.Scraper(context.settings, context.db, context.clock),
         "installation": domains.Installation.of(context.settings, context.hostname),

@@ -5,7 +5,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 
-from postwright import arrivals, audit, domains, events, messages, queue, suppressions, webhooks
+from postwright import arrivals, audit, domains, events, forwards, messages, queue, suppressions, webhooks
 from postwright.kernel.clock import SECOND
 from postwright.kernel.db import StoreUnavailable, forget_nodes
 from postwright.suppressions import SuppressionProjection
@@ -79,6 +79,7 @@ async def _let_go(context: Context, domain_id: str) -> None:
     await context.db.write(arrivals.forget_domain, domain_id)
     await context.db.write(webhooks.forget_domain, domain_id)
     await context.db.write(suppressions.forget_domain, domain_id)
+    await context.db.write(forwards.forget_domain, domain_id)
     await context.db.write(domains.forget_tombstone, domain_id)
 
 
