@@ -7,6 +7,7 @@ from postwright.audit.api import CONTROLLERS as AUDIT
 from postwright.capture.api import CONTROLLERS as CAPTURE
 from postwright.domains.api import CONTROLLERS as DOMAINS
 from postwright.forwards.api import CONTROLLERS as FORWARDS
+from postwright.journal.api import CONTROLLERS as JOURNAL
 from postwright.logs.api import CONTROLLERS as LOGS
 from postwright.messages.api import CONTROLLERS as MESSAGES
 from postwright.routes.api import CONTROLLERS as ROUTES
@@ -20,6 +21,7 @@ CONTROLLERS = (
     *DOMAINS,
     *MESSAGES,
     *LOGS,
+    *JOURNAL,
     *SUPPRESSIONS,
     *TRACKING,
     *WEBHOOKS,

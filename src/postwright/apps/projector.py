@@ -5,7 +5,18 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 
-from postwright import arrivals, audit, domains, events, forwards, messages, queue, suppressions, webhooks
+from postwright import (
+    arrivals,
+    audit,
+    domains,
+    events,
+    forwards,
+    journal,
+    messages,
+    queue,
+    suppressions,
+    webhooks,
+)
 from postwright.kernel.clock import SECOND
 from postwright.kernel.db import StoreUnavailable, forget_nodes
 from postwright.suppressions import SuppressionProjection
@@ -62,6 +73,8 @@ async def _housekeeping(context: Context) -> None:
     before = now - context.settings.event_retention_days * 86400 * SECOND
     while await context.db.write(events.expire, before):
         pass
+    while await context.db.write(journal.expire, before):
+        pass
     while await context.db.write(audit.expire, now - context.settings.audit_retention_days * 86400 * SECOND):
         pass
     await context.db.write(forget_nodes, now - NODE_SECONDS * SECOND)
@@ -77,6 +90,7 @@ async def _let_go(context: Context, domain_id: str) -> None:
     while await context.db.write(events.forget_domain, domain_id):
         pass
     await context.db.write(arrivals.forget_domain, domain_id)
+    await journal.forget_domain(context.db, domain_id)
     await context.db.write(webhooks.forget_domain, domain_id)
     await context.db.write(suppressions.forget_domain, domain_id)
     await context.db.write(forwards.forget_domain, domain_id)

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from postwright import events, queue, suppressions
+from postwright import events, journal, queue, suppressions
 from postwright.failures import Verdict
 from postwright.kernel.clock import SECOND
 from postwright.kernel.db import Write
@@ -32,6 +32,7 @@ class Attempt(msgspec.Struct, kw_only=True):
     verified: bool | None = None
     utf8: bool | None = None
     sending_ip: str = ""
+    ehlo: str = ""  # what we called ourselves
     primary_dkim: str = ""
     ambiguous: bool = False  # the reply to the final dot was lost
     verdict: Verdict | None = None  # None: delivered
@@ -62,6 +63,40 @@ class Attempt(msgspec.Struct, kw_only=True):
         if self.verdict is not None:
             status["bounce-type"] = self.verdict.bounce_type
         return status
+
+
+def _noted(
+    attempt: Attempt | None, outcome: str, status: dict[str, Any], *, next_at: int = 0, reason: str = ""
+) -> journal.Record:
+    """What the journal says; `decision` in the words of who has to explain it."""
+    record = journal.Record(
+        outcome=outcome,
+        number=status["attempt-no"],
+        next_at=next_at,
+        decision=_DECISIONS[outcome],
+        reason=reason,
+        code=status["code"],
+        enhanced=status["enhanced-code"],
+        text=status["message"],
+        description=status["description"] or "",
+    )
+    if attempt is not None:
+        record.code, record.enhanced, record.text = attempt.code, attempt.enhanced, attempt.text
+        record.command, record.mx_host, record.mx_ip = attempt.command, attempt.mx_host, attempt.mx_ip
+        record.source_ip, record.ehlo, record.seconds = attempt.sending_ip, attempt.ehlo, attempt.seconds
+        record.tls, record.verified = attempt.tls, bool(attempt.verified)
+        record.description, record.trace = attempt.description, attempt.trace
+    return record
+
+
+_DECISIONS = {
+    "delivered": "done",
+    "temporary": "try again",
+    "ambiguous": "try the same bytes again, later than usual: the server may have it",
+    "permanent": "give up: the refusal is for good",
+    "expired": "give up: its time is over",
+    "suppressed": "give up: the recipient is on a suppression list",
+}
 
 
 def ambiguous_seconds(settings: Settings) -> float:
@@ -104,6 +139,7 @@ class Recorder:
             name="failed",
             severity="permanent",
             reason=refusal.reason,
+            outcome="suppressed",
         )
         return False
 
@@ -156,6 +192,9 @@ class Recorder:
             sending_ip=attempt.sending_ip,
         )
         events.append(tx, now, [event])
+        outcome = "ambiguous" if attempt.ambiguous else "temporary"
+        noted = _noted(attempt, outcome, status, next_at=due, reason=attempt.verdict.reason)
+        journal.note(tx, now, item, noted)
         return True
 
     def give_up(
@@ -182,7 +221,17 @@ class Recorder:
             "last-message": last_text,
         }
         return self._end(
-            tx, now, item, meta, personal, attempt, status, name="failed", severity="permanent", reason="old"
+            tx,
+            now,
+            item,
+            meta,
+            personal,
+            attempt,
+            status,
+            name="failed",
+            severity="permanent",
+            reason="old",
+            outcome="expired",
         )
 
     def _end(
@@ -198,6 +247,7 @@ class Recorder:
         name: str,
         severity: str = "",
         reason: str = "",
+        outcome: str = "",
     ) -> bool:
         if not queue.finish(tx, item):
             return False
@@ -213,6 +263,8 @@ class Recorder:
             sending_ip=attempt.sending_ip if attempt else "",
         )
         events.append(tx, now, [event])
+        outcome = outcome or ("permanent" if severity else "delivered")
+        journal.note(tx, now, item, _noted(attempt, outcome, status, reason=reason))
         return True
 
     def _wait(self, number: int, attempt: Attempt) -> float | None:

@@ -207,6 +207,7 @@ class Trip:
         attempt.tls, attempt.verified = link.client.tls is not None, link.verified
         attempt.utf8 = "SMTPUTF8" in link.client.capabilities
         attempt.sending_ip = link.source.address or link.client.local_address
+        attempt.ehlo = link.source.name
         others = link.host.others(route.hosts) if kept is None and not item.attempts else []
         if others and _disliked(attempt):
             # Some receivers distrust one family of addresses: a first refusal is asked again from the other

@@ -9,6 +9,7 @@ from . import build, facts
 from .accept import RETENTION, Acceptor
 from .incoming import described, keep, opened, packed
 from .keys import make as storage_key
+from .keys import read as number_of
 from .loading import Loaded, domain_of, load
 from .records import Attached, Meta, MimeContent, Personal, decode_personal
 from .retention import expire, forget_domain
@@ -33,6 +34,7 @@ __all__ = [
     "forget_domain",
     "keep",
     "load",
+    "number_of",
     "opened",
     "packed",
     "storage_key",
