@@ -35,9 +35,10 @@ async def test_a_delivery_with_host_source_reply_and_decision(rig: Rig, mx: Sink
     assert item["source_ip"] == mx.messages[0].peer
     assert item["tls"]["encrypted"] is False
     assert item["recipient"] == "bob@there.test"
-    said = [(who, text.split()[0]) for _, who, text in item["dialogue"]]
-    assert said[0] == ("S", "220") and ("C", "RCPT") in said and said[-1][0] == "S"
-    assert all(0 <= at < 60_000 for at, _, _ in item["dialogue"])
+    dialogue = item["dialogue"]
+    assert dialogue[0][1] == "S" and dialogue[0][2].startswith("220") and dialogue[-1][2].startswith("250")
+    assert any(who == "C" and "RCPT TO:<bob@there.test>" in text for _, who, text in dialogue)
+    assert all(0 <= at < 60_000 for at, _, _ in dialogue)
     assert item["timings"]["connect"] > 0 and item["timings"]["dot"] > 0
     assert not item["reused_connection"]
 
