@@ -29,6 +29,21 @@ class BadPassword(Refused):
     message = "Password is too short. It must be between 5 and 32 characters."
 
 
+class BadLogin(Refused):
+    """Not a login that can be made."""
+
+
+class CredentialsNotFound(Refused):
+    """The domain has no such login."""
+
+    status = 404
+    message = "Credentials not found"
+
+
+class SystemMailbox(Refused):
+    """The login belongs to the system."""
+
+
 class SandboxStays(Refused):
     """The sandbox domain cannot be deleted."""
 

@@ -12,6 +12,70 @@ from .dns import Expected
 from .records import Check, Domain
 
 
+class ListCredentials(Offset, kw_only=True):
+    """Which logins to list."""
+
+    default: ClassVar[int] = 100
+    most: ClassVar[int] = 1000
+
+
+class NewCredentials(msgspec.Struct, kw_only=True):
+    """Logins to create: local parts or whole addresses. All have the password; without one each gets its own."""
+
+    login: list[str] = []
+    mailbox: list[str] = []
+    password: str = ""
+
+
+class NewPassword(msgspec.Struct, kw_only=True):
+    """Another password; without one, a new one is made."""
+
+    password: str = ""
+
+
+class CredentialInfo(msgspec.Struct):
+    """A login."""
+
+    created_at: str
+    login: str
+    mailbox: str
+    size_bytes: int | None
+
+    @classmethod
+    def of(cls, login: str, created_at: int) -> "CredentialInfo":
+        """A login as answers show it."""
+        return cls(dates.offset(created_at), login, login, None)
+
+
+class Credentials(msgspec.Struct):
+    """A page of logins."""
+
+    total_count: int
+    items: list[CredentialInfo]
+
+
+class CredentialsMade(msgspec.Struct):
+    """What was done, and the passwords that were made up for it."""
+
+    message: str
+    note: str | UnsetType = UNSET
+    credentials: dict[str, str] | UnsetType = UNSET
+
+
+class RemovedLogin(msgspec.Struct):
+    """What was deleted."""
+
+    message: str
+    spec: str
+
+
+class Cleared(msgspec.Struct):
+    """How many were deleted."""
+
+    message: str
+    count: int
+
+
 class ListDomains(Offset, kw_only=True):
     """Which domains to list. `authority` is ignored when `state` is given."""
 

@@ -233,6 +233,41 @@ def credential(tx: Read, domain: str, login: str) -> Row | None:
     )
 
 
+def credentials_page(tx: Read, domain_id: str, skip: int, limit: int) -> tuple[int, list[tuple[str, int]]]:
+    """How many logins a domain has, and a page of them with the time each was made."""
+    mine = smtp_credentials.c.domain_id == domain_id
+    total = tx.scalar(select(func.count()).select_from(smtp_credentials).where(mine))
+    stmt = select(smtp_credentials.c.login, smtp_credentials.c.created_at).where(mine)
+    rows = tx.rows(stmt.order_by(smtp_credentials.c.login).offset(skip).limit(limit))
+    return total, [(row.login, row.created_at) for row in rows]
+
+
+def has_credential(tx: Read, domain_id: str, login: str) -> bool:
+    """Whether a login exists."""
+    stmt = select(smtp_credentials.c.login).where(
+        smtp_credentials.c.domain_id == domain_id, smtp_credentials.c.login == login
+    )
+    return tx.scalar(stmt) is not None
+
+
+def set_hash(tx: Write, domain_id: str, login: str, password_hash: str) -> bool:
+    """Change the hash of a login; False when there is none."""
+    mine = (smtp_credentials.c.domain_id == domain_id, smtp_credentials.c.login == login)
+    return tx.run(update(smtp_credentials).where(*mine).values(password_hash=password_hash)) == 1
+
+
+def remove_credential(tx: Write, domain_id: str, login: str) -> bool:
+    """Delete a login; False when there is none."""
+    mine = (smtp_credentials.c.domain_id == domain_id, smtp_credentials.c.login == login)
+    return tx.run(delete(smtp_credentials).where(*mine)) == 1
+
+
+def clear_credentials(tx: Write, domain_id: str, but: str) -> int:
+    """Delete all logins of a domain except one; how many."""
+    mine = (smtp_credentials.c.domain_id == domain_id, smtp_credentials.c.login != but)
+    return tx.run(delete(smtp_credentials).where(*mine))
+
+
 def put_credential(tx: Write, domain_id: str, login: str, password_hash: str, now: int) -> None:
     """Add a login or replace its password."""
     values = {"domain_id": domain_id, "login": login, "password_hash": password_hash, "created_at": now}

@@ -13,9 +13,9 @@ from postwright.kernel.http import Controller, delete, get, post, put
 from postwright.kernel.secrets import Vault
 from postwright.kernel.settings import Settings
 
-from . import dns, keys, service, setup
-from .dns import Installation
-from .errors import (
+from .. import dns, keys, service, setup
+from ..dns import Installation
+from ..errors import (
     BadDomain,
     BadPassword,
     DisabledStays,
@@ -24,9 +24,9 @@ from .errors import (
     SandboxStays,
     TooManyChecks,
 )
-from .keys import KeyRecord
-from .records import Domain
-from .schemas import (
+from ..keys import KeyRecord
+from ..records import Domain
+from ..schemas import (
     AddIp,
     ChangeConnection,
     ChangeDomain,
