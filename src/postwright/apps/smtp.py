@@ -12,7 +12,7 @@ from postwright.messages.smtp import SubmissionPolicy
 
 from . import receiving
 from .context import Context
-from .tls import self_signed_context
+from .tls import Certificate
 
 
 async def run(
@@ -22,17 +22,18 @@ async def run(
     ready: Callable[[], None],
 ) -> None:
     """Serve SMTP on the given sockets until `stop`; open sessions get to finish their message."""
-    tls = self_signed_context(context.settings.data_dir, context.hostname)
+    tls = Certificate(context.settings, context.hostname)
     submission = SubmissionPolicy(
         db=context.db,
         acceptor=acceptor(context),
         settings=context.settings,
         hostname=context.hostname,
-        tls=tls,
+        tls=tls.context,
     )
     doors: dict[str, Policy] = {
         "submission": submission,
-        "mx": receiving.policy(context, submission, tls),
+        "submission_tls": submission,
+        "mx": receiving.policy(context, submission, tls.context),
         "capture": CapturePolicy(context.db, context.clock, context.hostname),
     }
     loop = asyncio.get_running_loop()
@@ -40,12 +41,15 @@ async def run(
     for name, listening in sockets.items():
         policy = doors[name]
         for sock in listening:
-            servers.append(await loop.create_server(partial(SmtpServer, policy), sock=sock))
+            implicit = tls.context if name == "submission_tls" else None
+            servers.append(await loop.create_server(partial(SmtpServer, policy), sock=sock, ssl=implicit))
+    watching = asyncio.create_task(tls.watch())
     ready()
     await stop.wait()
+    watching.cancel()
     for server in servers:
         server.close()
-    await asyncio.gather(*(policy.drain() for policy in doors.values()))
+    await asyncio.gather(*(policy.drain() for policy in {*doors.values()}))
 
 
 def acceptor(context: Context) -> Acceptor:

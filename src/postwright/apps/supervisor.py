@@ -50,7 +50,7 @@ class Supervisor:
                 self._listen(address, "http") for address in self._settings.listen("http")
             ]
         if "smtp" in roles:
-            for name in ("submission", "mx"):
+            for name in ("submission", "submission_tls", "mx"):
                 self._sockets[name] = [self._listen(address, name) for address in self._settings.listen(name)]
             if self._settings.capture:
                 self._sockets["capture"] = [self._listen(("127.0.0.1", 0), "capture")]
@@ -138,7 +138,7 @@ class Supervisor:
         temporary.rename(path)
 
     def _spawn(self, role: str, name: str) -> None:
-        names = {"http": ["http"], "smtp": ["submission", "mx", "capture"]}.get(role, [])
+        names = {"http": ["http"], "smtp": ["submission", "submission_tls", "mx", "capture"]}.get(role, [])
         inherited = {key: [sock.fileno() for sock in self._sockets.get(key, [])] for key in names}
         ready_read, ready_write = os.pipe()
         task = {

@@ -1,5 +1,7 @@
-"""A certificate of our own making, until the operator brings one: STARTTLS works from the first start."""
+"""The certificate of the SMTP listeners: the operator's, or one of our own making so that STARTTLS always works."""
 
+import asyncio
+import logging
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +11,60 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from postwright.kernel.settings import Settings
+
+from .supervisor import StartFailed
+
+log = logging.getLogger("postwright.tls")
+
 _DAYS = 3650
+WATCH_SECONDS = 30.0
+
+
+class Certificate:
+    """A server context whose certificate is read again when its files change; connections that exist keep theirs.
+
+    Raises StartFailed when the operator's files cannot be used.
+    """
+
+    def __init__(self, settings: Settings, hostname: str) -> None:
+        self._files: tuple[Path, ...] = ()
+        if not settings.tls_cert:
+            self.context = self_signed_context(settings.data_dir, hostname)
+            return
+        self._files = tuple(Path(name) for name in (settings.tls_cert, settings.tls_key) if name)
+        self.context = _server_context()
+        try:
+            self._state = self._look()
+            _load(self.context, self._files)
+        except OSError as wrong:  # ssl.SSLError is an OSError
+            raise StartFailed(f"POSTWRIGHT_TLS_CERT: {settings.tls_cert} cannot be used: {wrong}") from wrong
+
+    async def watch(self, seconds: float = WATCH_SECONDS) -> None:
+        """Look at the files now and then, for ever."""
+        while self._files:
+            await asyncio.sleep(seconds)
+            self.refresh()
+
+    def refresh(self) -> bool:
+        """Read the files again if they changed; whether a new certificate is in use."""
+        try:
+            state = self._look()
+            if state == self._state:
+                return False
+            # Tried on a context of its own first: half of a new pair must not spoil the one in use.
+            _load(_server_context(), self._files)
+            _load(self.context, self._files)
+        except OSError as wrong:
+            log.error("the new certificate cannot be used; the old one stays", extra={"reason": str(wrong)})
+            return False
+        self._state = state
+        log.info("new certificate in use", extra={"file": str(self._files[0])})
+        return True
+
+    def _look(self) -> list[tuple[int, int, int]]:
+        stats = [path.stat() for path in self._files]
+        return [(stat.st_mtime_ns, stat.st_size, stat.st_ino) for stat in stats]
 
 
 def self_signed_context(data: Path, hostname: str) -> ssl.SSLContext:
@@ -20,10 +75,19 @@ def self_signed_context(data: Path, hostname: str) -> ssl.SSLContext:
         temporary.touch(mode=0o600)
         temporary.write_bytes(_make(hostname))
         temporary.rename(path)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context = _server_context()
     context.load_cert_chain(path)
     return context
+
+
+def _server_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _load(context: ssl.SSLContext, files: tuple[Path, ...]) -> None:
+    context.load_cert_chain(files[0], files[1] if len(files) > 1 else None)
 
 
 def _make(hostname: str) -> bytes:

@@ -18,7 +18,7 @@ def show(settings: Settings, supervisor: Supervisor, welcome: Welcome | None) ->
         lines.append(f"  API base URL   {url}")
     if welcome is not None:
         lines.append(f"  API key        {welcome.api_key}")
-    if "smtp" in supervisor.roles:
+    if "smtp" in supervisor.roles and settings.listen("submission"):
         host, port = supervisor.address("submission")
         lines.append(f"  SMTP           {host} port {port} (STARTTLS offered)")
     if welcome is not None:

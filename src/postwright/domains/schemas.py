@@ -9,6 +9,7 @@ from postwright.kernel.http import KeepEmpty, dates
 from postwright.kernel.http.paging import Offset
 
 from .dns import Expected
+from .errors import BadLogin
 from .records import Check, Domain
 
 
@@ -17,6 +18,11 @@ class ListCredentials(Offset, kw_only=True):
 
     default: ClassVar[int] = 100
     most: ClassVar[int] = 1000
+
+    def __post_init__(self) -> None:
+        if self.limit > self.most:  # in words of its own (behaviour.md 13.6)
+            raise BadLogin(f"Limit parameter can't be larger than {self.most}")
+        super().__post_init__()
 
 
 class NewCredentials(msgspec.Struct, kw_only=True):

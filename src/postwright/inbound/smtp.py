@@ -52,6 +52,7 @@ class MxPolicy(Policy):
             tls=tls,
             auth_offered=True,
             auth_without_tls=submission.auth_without_tls,
+            logins=submission.logins,
         )
         self._db = db
         self._receiver = receiver
@@ -70,6 +71,8 @@ class MxPolicy(Policy):
     async def mail_from(self, session: Session, address: str, params: dict[str, str]) -> Decision:
         """Begin a message."""
         session.state.sender, session.state.found = address, []
+        if session.login is not None:
+            return await self._submission.mail_from(session, address, params)
         return None
 
     async def rcpt_to(self, session: Session, address: str, params: dict[str, str]) -> Decision:

@@ -40,6 +40,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     roles: str = "http,smtp,delivery,projector"
     http: str = ""  # listen addresses, host:port with commas
     submission: str = ""
+    submission_tls: str = ""  # submission with TLS from the first byte
+    tls_cert: str = ""  # PEM file with the chain, of all SMTP listeners; default: one of our own making
+    tls_key: str = ""  # PEM file; default: in the file of the certificate
     mx: str = ""
     public_url: str = ""  # how links in answers begin; default: from the request
     tracking_url: str = ""
@@ -97,9 +100,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return Path(self.key_file).resolve() if self.key_file else self.data_dir / "secret.key"
 
     def listen(self, name: str) -> list[tuple[str, int]]:
-        """The addresses to listen on for `name` (http, submission, mx)."""
+        """The addresses to listen on for `name` (http, submission, submission_tls, mx); `none` for nowhere."""
         text: str = getattr(self, name)
+        if text == "none":
+            return []
         if not text:
+            if name == "submission_tls" and self.submission:
+                return []  # who chose the addresses chose all of them
             text = _LISTEN_LIVE[name] if self.delivery == "live" else _LISTEN_LOCAL[name]
         return [host_port(part, PREFIX + name.upper()) for part in _split(text)]
 
@@ -151,8 +158,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return [(address, name) for address, _, name in pairs]
 
 
-_LISTEN_LOCAL = {"http": "127.0.0.1:8025", "submission": "127.0.0.1:2587", "mx": "127.0.0.1:2525"}
-_LISTEN_LIVE = {"http": "0.0.0.0:8025", "submission": "0.0.0.0:587", "mx": "0.0.0.0:25"}
+_LISTEN_LOCAL = {
+    "http": "127.0.0.1:8025",
+    "submission": "127.0.0.1:2587",
+    "submission_tls": "",
+    "mx": "127.0.0.1:2525",
+}
+# RFC 6409 §3.1 and RFC 8314 §3.3; 2525 for networks that block the others (behaviour.md 3.2).
+_LISTEN_LIVE = {
+    "http": "0.0.0.0:8025",
+    "submission": "0.0.0.0:587,0.0.0.0:2525",
+    "submission_tls": "0.0.0.0:465",
+    "mx": "0.0.0.0:25",
+}
 _NAMES = tuple(field.name for field in msgspec.structs.fields(Settings))
 
 
@@ -217,11 +235,13 @@ def _checked(settings: Settings) -> Settings:
         raise SettingsError(
             f"{PREFIX}DELIVERY={settings.delivery}: capture, live or smarthost:HOST:PORT expected"
         )
-    for name in ("http", "submission", "mx"):
+    for name in ("http", "submission", "submission_tls", "mx"):
         settings.listen(name)
     for name in ("retry", "webhook_retry", "route_retry"):
         settings.schedule(name)
     settings.metrics_readers()
+    if settings.tls_key and not settings.tls_cert:
+        raise SettingsError(f"{PREFIX}TLS_KEY without {PREFIX}TLS_CERT")
     if settings.dns:
         host_port(settings.dns, PREFIX + "DNS")
     for address, _ in settings.sources():

@@ -39,6 +39,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str  # how storage URLs begin
     api_key_id: str = ""
     received_from: str = ""  # the `from` part of our Received header, for SMTP
+    received_tls: str = ""  # in brackets behind the id, for SMTP over TLS
     retention: int = 0  # seconds the domain keeps messages; 0: the default
     return_host: str  # host of the envelope sender
     ips: str = ""  # the domain's own addresses, with commas
@@ -140,6 +141,7 @@ class Acceptor:
         storage_key = keys.make(self._vault, key)
         via = "HTTP" if origin.method == "HTTP" else "SMTP"
         trace = f"{origin.received_from} " if origin.received_from else ""
+        made = f"id {hex_id()}{origin.received_tls}"
         return Meta(
             id=key,
             account_id=origin.account_id,
@@ -154,7 +156,7 @@ class Acceptor:
             several=len(draft.targets) > 1,
             method=origin.method,
             accepted_at=now,
-            received=f"{trace}by {self._hostname} with {via} id {hex_id()}; {format_date(now // SECOND)}",
+            received=f"{trace}by {self._hostname} with {via} {made}; {format_date(now // SECOND)}",
             storage_url=f"{origin.base_url}/v3/domains/{origin.domain}/messages/{storage_key}",
             storage_key=storage_key,
             attachments=draft.attachments,

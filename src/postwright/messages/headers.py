@@ -4,7 +4,14 @@ from collections.abc import Iterable
 
 import msgspec
 
+from postwright.mail import params
+from postwright.mail.headers import decode
+from postwright.mail.mime import parse as parse_message
+from postwright.mail.mime import parse_head
+
 from .errors import BadParameter
+
+CONTAINER = "multipart/mailgun-variables"
 
 _OPTIONS = {
     "x-mailgun-tag": "o:tag",
@@ -51,6 +58,35 @@ def options_of(headers: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
             for key, variable in _variables(value).items():
                 raw[f"v:{key}"] = [variable]
     return raw
+
+
+def opened(raw: bytes) -> tuple[bytes, dict[str, list[str]]]:
+    """The message that was submitted, and its options; out of the container for long variables where it is in one.
+
+    The container (behaviour.md 3.2) holds the recipient variables as JSON and then the message itself. Raises
+    BadParameter.
+    """
+    head = _decoded(raw)
+    options = options_of(head)
+    kind = next((value for name, value in head if name.lower() == "content-type"), "")
+    if params.parse(kind)[0] != CONTAINER:
+        return raw, options
+    parts = {
+        params.parse(part.content_type)[0]: part.data for part in reversed(parse_message(raw).attachments)
+    }
+    inner = parts.get("message/rfc822")
+    if inner is None or "application/json" not in parts:
+        raise BadParameter(f"{CONTAINER} holds a part application/json and a part message/rfc822")
+    try:
+        variables = parts["application/json"].decode()
+    except UnicodeDecodeError as wrong:
+        raise BadParameter("'recipient-variables' parameter is not a valid JSON") from wrong
+    # What the message itself says is nearer than what stands on its wrapping.
+    return inner, options | options_of(_decoded(inner)) | {"recipient-variables": [variables]}
+
+
+def _decoded(raw: bytes) -> list[tuple[str, str]]:
+    return [(name, decode(value)) for name, value in parse_head(raw)]
 
 
 def _variables(text: str) -> dict[str, str]:

@@ -6,25 +6,36 @@ import ssl
 import time
 from collections import OrderedDict
 
+import msgspec
+
 from postwright import domains
 from postwright.domains import Credential
 from postwright.kernel.db import Db
 from postwright.kernel.errors import Refused
 from postwright.kernel.settings import Settings
 from postwright.mail.addresses import Address, AddressError, parse_one
-from postwright.mail.headers import decode
-from postwright.mail.mime import parse_head
 from postwright.mail.smtp import Envelope, Policy, Reply, Session
 
 from .accept import Acceptor, Origin, new_message_id
 from .draft import MAX_RECIPIENTS, MAX_SIZE, from_mime
-from .headers import options_of
+from .headers import opened
 from .options import parse
 
 # That a password matches a stored hash is remembered this long: Argon2 takes tens of milliseconds, a burst of
 # sessions must not pay it each time. The hash itself is read anew, so that a changed password holds at once.
 REMEMBER_SECONDS = 10.0
 MAX_REMEMBERED = 1000
+MAX_MESSAGES = 10_000  # of one connection: bulk senders keep theirs, but no connection is for ever
+
+
+_LOCKED_OUT = Reply(421, "4.7.0", "The password was changed or the login deleted, please log in again")
+
+
+class Login(msgspec.Struct, frozen=True):
+    """Who a session belongs to."""
+
+    name: str
+    credential: Credential
 
 
 class SubmissionPolicy(Policy):
@@ -42,6 +53,7 @@ class SubmissionPolicy(Policy):
             # On an instance that sends nothing out, programs under test may log in without TLS.
             auth_without_tls=settings.capture,
             strict_newlines=False,
+            max_messages=MAX_MESSAGES,
         )
         self._db = db
         self._acceptor = acceptor
@@ -51,9 +63,20 @@ class SubmissionPolicy(Policy):
 
     async def authenticate(self, session: Session, login: str, password: str) -> bool:
         """Check a login (`user@domain`) and password."""
-        credential = await self._check(login.strip().lower(), password)
-        session.login = credential
+        name = login.strip().lower()
+        credential = await self._check(name, password)
+        session.login = None if credential is None else Login(name, credential)
         return credential is not None
+
+    async def mail_from(self, session: Session, address: str, params: dict[str, str]) -> Reply | None:
+        """Go on only while the login is as it was: who is locked out sends nothing more in an open session."""
+        held = session.login
+        assert isinstance(held, Login)
+        now = await self._db.read(domains.login, held.name)
+        if now is None or now.password_hash != held.credential.password_hash:
+            return _LOCKED_OUT
+        session.login = Login(held.name, now)
+        return None
 
     async def rcpt_to(self, session: Session, address: str, params: dict[str, str]) -> Reply | None:
         """Refuse addresses that cannot be."""
@@ -65,10 +88,10 @@ class SubmissionPolicy(Policy):
 
     async def message(self, session: Session, envelope: Envelope) -> Reply:
         """Accept the message as the API would; 250 once it is durable."""
-        credential = session.login
-        assert isinstance(credential, Credential)
+        login = session.login
+        assert isinstance(login, Login)
         try:
-            message_id = await self._accept(session, credential, envelope)
+            message_id = await self._accept(session, login.credential, envelope)
         except Refused as refused:
             code, enhanced = refused.smtp
             return Reply(code, enhanced, refused.text)
@@ -76,11 +99,11 @@ class SubmissionPolicy(Policy):
 
     async def _accept(self, session: Session, credential: Credential, envelope: Envelope) -> str:
         now = self._acceptor.clock.now()
-        head = [(name, decode(value)) for name, value in parse_head(envelope.data)]
-        options = parse(options_of(head), now, self._own_ips)
+        raw, raw_options = opened(envelope.data)
+        options = parse(raw_options, now, self._own_ips)
         recipients: list[Address] = [parse_one(address) for address in envelope.recipients]
         name = credential.domain
-        draft = from_mime(envelope.data, recipients, options, name, new_message_id(now, name), now)
+        draft = from_mime(raw, recipients, options, name, new_message_id(now, name), now)
         origin = Origin(
             account_id=credential.account_id,
             domain_id=credential.domain_id,
@@ -89,6 +112,7 @@ class SubmissionPolicy(Policy):
             ip=session.peer,
             base_url=self._settings.public_url or self._local_url(),
             received_from=f"from {session.helo or 'unknown'} ([{session.peer}])",
+            received_tls=f" ({session.cipher})" if session.cipher else "",
             retention=credential.message_ttl,
             return_host=credential.return_host,
             ips=credential.ips,

@@ -31,7 +31,13 @@ _OLD = "/v3/{domain:str}/mailboxes"
 class CredentialList(Controller):
     """The logins of a domain."""
 
-    @get(*_LIST, _OLD, id="domains.credentials.list", access=Area.CREDENTIALS, errors=(DomainNotFound,))
+    @get(
+        *_LIST,
+        _OLD,
+        id="domains.credentials.list",
+        access=Area.CREDENTIALS,
+        errors=(DomainNotFound, BadLogin),
+    )
     async def page(self, principal: Principal, domain: str, db: Db, fields: ListCredentials) -> Credentials:
         """List the SMTP logins of a domain."""
         found = await db.read(service.need, principal.account_id, domain)

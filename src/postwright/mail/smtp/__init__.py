@@ -8,6 +8,7 @@ what two servers read differently is how mail is smuggled.
 from .client import SmtpClient
 from .errors import ConnectError, Disconnected, SmtpError
 from .facts import Capabilities, Dialogue, Opening, SendResult, Timeouts, TlsFacts, Turn, recipient_limit
+from .logins import Logins
 from .policy import DROP, Decision, Envelope, Policy, Session
 from .replies import Answer, Reply, parse_reply
 from .server import SmtpServer
@@ -21,6 +22,7 @@ __all__ = [
     "Dialogue",
     "Disconnected",
     "Envelope",
+    "Logins",
     "Opening",
     "Policy",
     "Reply",

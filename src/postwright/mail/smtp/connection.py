@@ -45,6 +45,8 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self._session.peer = peer[0] if isinstance(peer, tuple) else ""
         self._session.tls = transport.get_extra_info("ssl_object") is not None
+        self._session.cipher = cipher_of(transport)
+        full = len(self._policy.connections) >= self._policy.max_connections
         self._policy.connections.add(self)
         loop = asyncio.get_running_loop()
         self._seen = loop.time()
@@ -52,7 +54,27 @@ class Connection(asyncio.Protocol):
         if self._policy.draining:
             self._end(replies.SHUTTING_DOWN)
             return
+        if full and not self._make_room():
+            self._end(replies.TOO_MANY_CONNECTIONS)
+            return
         self._run(self._greet(), self._greeting)
+
+    def _make_room(self) -> bool:
+        """Close the connection that has been idle longest, of those that nobody logged in to; whether there was one.
+
+        Whoever opens all connections and says nothing must not keep out those who have something to say.
+        """
+        idle = [
+            each
+            for each in self._policy.connections
+            if each is not self and each._task is None and each._body is None and each._session.login is None
+        ]
+        if not idle:
+            return False
+        longest = min(idle, key=lambda each: each._seen)
+        longest._end(replies.MADE_ROOM)
+        self._policy.connections.discard(longest)
+        return True
 
     async def _greet(self) -> Decision:
         if self._policy.early_talker_seconds:
@@ -244,3 +266,10 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.abort)
+
+
+def cipher_of(transport: asyncio.BaseTransport) -> str:
+    """Version and cipher of a connection's TLS, as trace headers tell them; "" without TLS."""
+    tls = transport.get_extra_info("ssl_object")
+    cipher = tls.cipher() if tls is not None else None
+    return f"version={cipher[1].replace('v', '', 1)}, cipher={cipher[0]}" if cipher else ""

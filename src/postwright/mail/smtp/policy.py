@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from .logins import Logins
 from .replies import SENDER_OK, Reply
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ class Session(msgspec.Struct):
     peer: str  # address
     helo: str = ""
     tls: bool = False
+    cipher: str = ""  # as "version=TLS1.3, cipher=..."; "" without TLS
     login: Any = None  # whatever `authenticate` put here
     state: Any = None  # whatever the policy keeps about the connection
 
@@ -62,6 +64,9 @@ class Policy:
         pipelining: bool = True,
         idle_seconds: float = 300.0,
         early_talker_seconds: float = 0.0,
+        max_connections: int = 2000,
+        max_messages: int = 0,
+        logins: Logins | None = None,
     ) -> None:
         self.hostname = hostname
         self.max_size = max_size
@@ -74,6 +79,9 @@ class Policy:
         self.pipelining = pipelining
         self.idle_seconds = idle_seconds  # RFC 5321 §4.5.3.2.7: at least 5 minutes
         self.early_talker_seconds = early_talker_seconds
+        self.max_connections = max_connections
+        self.max_messages = max_messages  # of one connection; 0: any number
+        self.logins = logins or Logins()  # one for all doors that know the same passwords
         self.connections: set[Connection] = set()
         self.draining = False
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from . import replies
 from .auth import AuthExchange
 from .commands import BadCommand, parse_path
-from .connection import Connection
+from .connection import Connection, cipher_of
 from .policy import Decision, Envelope, Policy
 from .replies import Reply
 
@@ -17,7 +17,7 @@ class SmtpServer(Connection):
     def __init__(self, policy: Policy) -> None:
         super().__init__(policy)
         self._auth: AuthExchange | None = None
-        self._failed_logins = 0
+        self._messages = 0
         self._sender: str | None = None
         self._recipients: list[str] = []
         self._utf8 = False
@@ -58,6 +58,7 @@ class SmtpServer(Connection):
             self._error(replies.NOT_UTF8)
 
     def _received(self, data: bytes, *, oversized: bool) -> None:
+        self._messages += 1
         sender, recipients, utf8 = self._sender or "", tuple(self._recipients), self._utf8
         self._forget()
         if oversized:
@@ -112,6 +113,9 @@ class SmtpServer(Connection):
             raise BadCommand(replies.BAD_SEQUENCE)
         if self._policy.auth_required and self._session.login is None:
             raise BadCommand(replies.AUTH_FIRST)
+        if self._policy.max_messages and self._messages >= self._policy.max_messages:
+            self._end(replies.TOO_MANY_MESSAGES)
+            return
         address, params = parse_path(rest, b"FROM:", empty=True)
         size = params.get("SIZE", "0")
         if not size.isdecimal() or len(size) > 20:
@@ -206,6 +210,7 @@ class SmtpServer(Connection):
         self._forget()
         # All knowledge from before is void (RFC 3207 §4.2).
         self._session.helo, self._session.tls, self._session.login = "", True, None
+        self._session.cipher = cipher_of(transport)
 
     def _start_auth(self, rest: bytes) -> None:
         if not self._policy.auth_offered:
@@ -238,16 +243,21 @@ class SmtpServer(Connection):
             self._auth = exchange
             self._say(Reply(334, "", exchange.challenge()))
 
-    async def _authenticate(self, exchange: AuthExchange) -> bool:
+    async def _authenticate(self, exchange: AuthExchange) -> bool | Reply:
+        logins, peer = self._policy.logins, self._session.peer
+        if not logins.begin(peer, exchange.login):
+            return replies.TOO_MANY_LOGINS
         right = await self._policy.authenticate(self._session, exchange.login, exchange.password)
-        if not right:
-            self._failed_logins += 1
-            # mox: a second for each failure after the third (delivery-engineering.md section 9).
-            await asyncio.sleep(max(0, self._failed_logins - 3))
+        if right:
+            logins.succeeded(peer, exchange.login)
+        else:
+            await asyncio.sleep(logins.failed(peer, exchange.login))
         return right
 
-    def _authenticated(self, right: bool) -> None:
-        if right:
+    def _authenticated(self, right: bool | Reply) -> None:
+        if isinstance(right, Reply):
+            self._end(right)
+        elif right:
             self._say(replies.AUTHENTICATED)
         else:
             self._error(replies.AUTH_FAILED)
