@@ -24,7 +24,7 @@ HOST = "127.0.0.2"  # where MX records point
 class Rig:
     """A world that delivers."""
 
-    def __init__(self, api: World, dns: FakeDns, port: int) -> None:
+    def __init__(self, api: World, dns: FakeDns, port: int, sts_port: int = 443) -> None:
         self.api, self.dns, self.port = api, dns, port
         self.delivery = Delivery(
             settings=api.context.settings,
@@ -35,6 +35,7 @@ class Rig:
             hostname=api.context.hostname,
             capture_port=api.context.capture_port,
             mx_port=port,
+            sts_port=sts_port,
         )
 
     def mx(self, domain: str, *addresses: str) -> None:
@@ -96,10 +97,10 @@ async def rig_of(store: Db, tmp_path: Path, fake_dns: FakeDns, mx: Sink) -> Asyn
     """Starts delivery with settings, by default to MX hosts on the loopback network."""
     async with AsyncExitStack() as stack:
 
-        async def start(**settings: str) -> Rig:
+        async def start(sts_port: int = 443, **settings: str) -> Rig:
             given = {"delivery": "live", "dns": fake_dns.address, "allow_private_targets": "yes"} | settings
             api = await stack.enter_async_context(world(store, tmp_path, **given))
-            rig = Rig(api, fake_dns, mx.port)
+            rig = Rig(api, fake_dns, mx.port, sts_port)
             stop = asyncio.Event()
             running = asyncio.create_task(rig.delivery.run(stop))
 
