@@ -34,6 +34,28 @@ ensure_venv_module() {
         "Install it (Debian: sudo apt-get install python3-venv) or name another Python: make PYTHON=/path/to/python"
 }
 
+# The template engine itself: fetched once from the npm registry, in exactly the version whose checksum stands here.
+install_handlebars() {
+    local version=4.7.10 file=src/postwright/templates/handlebars.min.js folder
+    local wanted=e3be13921b1a0a6d7d7c72e4f561cc638e608c2476fd9b1919b72707e6933b62
+    local archive=3f954931533baa0067eaf8d7330f161bdb9523e9dc7f6a62ef68f875ee32cf96542cb8f6446a8b61a28e606b20cab562434b5e3ce565375b430825d7b45a972a
+    if [ -f "$file" ] && echo "$wanted  $file" | sha256sum --check --status; then
+        return
+    fi
+    command -v npm >/dev/null || fail "npm (Node.js) is needed once, to fetch handlebars $version for templates." \
+        "Install it (Debian: apt-get install npm)"
+    echo "setup: fetching handlebars $version"
+    folder=$(mktemp -d)
+    (cd "$folder" && npm pack --silent "handlebars@$version" </dev/null >/dev/null)
+    echo "$archive  $folder/handlebars-$version.tgz" | sha512sum --check --status ||
+        fail "handlebars-$version.tgz from the npm registry is missing or not what it was: its checksum differs."
+    tar -xzf "$folder/handlebars-$version.tgz" -C "$folder" package/dist/handlebars.min.js
+    echo "$wanted  $folder/package/dist/handlebars.min.js" | sha256sum --check --status ||
+        fail "handlebars.min.js $version is not what it was: its checksum differs."
+    mv "$folder/package/dist/handlebars.min.js" "$file"
+    rm -rf "$folder"
+}
+
 # Only a pip that runs is a sign of a whole environment: one made without ensurepip has a python too.
 if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
     python=$(find_python)
@@ -43,4 +65,5 @@ if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
 fi
 echo "setup: installing $what into $venv"
 "$venv/bin/python" -m pip install --disable-pip-version-check --no-input --quiet --editable "$what" </dev/null
+install_handlebars
 touch "$stamp"

@@ -12,6 +12,7 @@ from postwright.logs.api import CONTROLLERS as LOGS
 from postwright.messages.api import CONTROLLERS as MESSAGES
 from postwright.routes.api import CONTROLLERS as ROUTES
 from postwright.suppressions.api import CONTROLLERS as SUPPRESSIONS
+from postwright.templates.api import CONTROLLERS as TEMPLATES
 from postwright.tracking.api import CONTROLLERS as TRACKING
 from postwright.webhooks.api import CONTROLLERS as WEBHOOKS
 
@@ -23,6 +24,7 @@ CONTROLLERS = (
     *LOGS,
     *JOURNAL,
     *SUPPRESSIONS,
+    *TEMPLATES,
     *TRACKING,
     *WEBHOOKS,
     *ROUTES,

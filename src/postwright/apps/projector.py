@@ -15,6 +15,7 @@ from postwright import (
     messages,
     queue,
     suppressions,
+    templates,
     webhooks,
 )
 from postwright.kernel.clock import SECOND
@@ -94,6 +95,7 @@ async def _let_go(context: Context, domain_id: str) -> None:
     await context.db.write(webhooks.forget_domain, domain_id)
     await context.db.write(suppressions.forget_domain, domain_id)
     await context.db.write(forwards.forget_domain, domain_id)
+    await context.db.write(templates.forget_domain, domain_id)
     await context.db.write(domains.forget_tombstone, domain_id)
 
 
