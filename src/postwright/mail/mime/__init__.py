@@ -5,17 +5,21 @@ input, so that a message can be built again on a retry. Reading takes anything a
 """
 
 from .compose import Attachment, compose
-from .edit import insert_headers, normalise_newlines, parse_head, remove_headers, set_headers
+from .edit import insert_headers, map_headers, normalise_newlines, parse_head, remove_headers, set_headers
 from .parse import Parsed, parse
+from .texts import edit_texts, texts
 
 __all__ = [
     "Attachment",
     "Parsed",
     "compose",
+    "edit_texts",
     "insert_headers",
+    "map_headers",
     "normalise_newlines",
     "parse",
     "parse_head",
     "remove_headers",
     "set_headers",
+    "texts",
 ]

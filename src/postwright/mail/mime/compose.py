@@ -96,7 +96,7 @@ def _text(kind: str, content: str) -> _Part:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     data = data.replace(b"\n", b"\r\n")
     head = f'Content-Type: {kind}; charset="utf-8"\r\nContent-Transfer-Encoding: '
-    if content.isascii() and "\0" not in content and _short_lines(data):
+    if content.isascii() and "\0" not in content and short_lines(data):
         return _Part(f"{head}7bit\r\n", [data])
     escapes = len(data) - len(data.translate(None, delete=_NOT_PRINTABLE))
     # An escape takes two octets more, Base64 a third of all.
@@ -105,13 +105,13 @@ def _text(kind: str, content: str) -> _Part:
         if b"\r\n" not in data:  # its soft line breaks follow the first line break it finds
             body = body.replace(b"\n", b"\r\n")
         return _Part(f"{head}quoted-printable\r\n", [body], bare=False)
-    return _Part(f"{head}base64\r\n", _base64(data), bare=False)
+    return _Part(f"{head}base64\r\n", base64_lines(data), bare=False)
 
 
 _NOT_PRINTABLE = bytes(set(range(256)) - set(_PRINTABLE))
 
 
-def _short_lines(data: bytes) -> bool:
+def short_lines(data: bytes) -> bool:
     """Whether no line is too long; looks once in about a thousand octets."""
     position, end = 0, len(data)
     while end - position > _LINE:
@@ -122,7 +122,7 @@ def _short_lines(data: bytes) -> bool:
     return True
 
 
-def _base64(data: bytes) -> list[bytes]:
+def base64_lines(data: bytes) -> list[bytes]:
     """Base64 in lines of 76 columns with CRLF between them (RFC 2045 §6.8), in pieces.
 
     Buffers beyond the allocator's threshold for mapping memory would cost as much in page faults as the
@@ -148,7 +148,7 @@ def _file(item: Attachment, disposition: str, content_id: str) -> _Part:
     if main == "message":
         # Encoding a message would hide its structure, which RFC 2046 §5.2.1 forbids.
         data = item.data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
-        if data.isascii() and b"\0" not in data and _short_lines(data):
+        if data.isascii() and b"\0" not in data and short_lines(data):
             encoding, body, bare = "7bit", data, True
         else:
             valid = None
@@ -162,7 +162,7 @@ def _file(item: Attachment, disposition: str, content_id: str) -> _Part:
     if content_id:
         # As in a `cid:` link to the file's name (RFC 2392 §2), whose reader finds it by the same octets.
         head += f"Content-ID: <{quote(content_id, safe=_CID, errors='replace')[: _LINE - 20]}>\r\n"
-    return _Part(head, [body] if bare else _base64(item.data), bare)
+    return _Part(head, [body] if bare else base64_lines(item.data), bare)
 
 
 _CID = " !#$%&'*+-./:=?@^_`{|}~()[],;"

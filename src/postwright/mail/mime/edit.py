@@ -1,6 +1,6 @@
 """Changes to the header of a complete message that leave all other octets alone."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from .. import headers as fields
 
@@ -41,3 +41,17 @@ def set_headers(raw: bytes, headers: Iterable[tuple[str, str]]) -> bytes:
     """`raw` with these fields in place of all others of their names. Raises `HeaderError`."""
     headers = list(headers)
     return insert_headers(remove_headers(raw, {name.lower() for name, _ in headers}), headers)
+
+
+def map_headers(raw: bytes, change: Callable[[str], str]) -> bytes:
+    """`raw` with each field's decoded text changed by `change`; fields that stay as they were keep their octets."""
+    pieces: list[bytes] = []
+    done = 0
+    for _, start, end in fields.spans(raw):
+        name, body = fields.parse(raw[start:end])[0]
+        text = fields.decode(fields.text(body))
+        changed = change(text)
+        if changed != text:
+            pieces += (raw[done:start], fields.encode(name, changed))
+            done = end
+    return b"".join([*pieces, raw[done:]]) if pieces else raw

@@ -78,7 +78,7 @@ def _leaf(entity: _Entity, parsed: Parsed) -> Iterator[_Entity] | None:
         fallback = "message/rfc822" if sub == "digest" else "text/plain"
         return _children(entity, about["boundary"], fallback)
     body = entity.raw[fields.split(entity.raw) :]
-    data = _transferred(body, head.get("content-transfer-encoding", ""))
+    data = transferred(body, head.get("content-transfer-encoding", ""))
     disposition, named = params.parse(head.get("content-disposition", ""))
     filename = named.get("filename") or about.get("name", "")
     if main == "text" and disposition != "attachment" and not filename:
@@ -95,30 +95,35 @@ def _leaf(entity: _Entity, parsed: Parsed) -> Iterator[_Entity] | None:
 
 def _children(entity: _Entity, boundary: str, fallback: str) -> Iterator[_Entity]:
     raw = entity.raw
+    for start, end in part_spans(raw, fields.split(raw), len(raw), boundary):
+        yield _Entity(raw[start:end], entity.depth + 1, fallback)
+
+
+def part_spans(raw: bytes, position: int, end: int, boundary: str) -> Iterator[tuple[int, int]]:
+    """Start and end of each part of a multipart entity whose body lies between `position` and `end`."""
     mark = b"--" + boundary.encode("utf-8", "replace")
     start = -1
-    position = fields.split(raw)
-    while (found := raw.find(mark, position)) >= 0:
+    while (found := raw.find(mark, position, end)) >= 0:
         position = found + len(mark)
         if found > 0 and raw[found - 1] != 10:
             continue
-        line_end = raw.find(b"\n", position)
-        rest = raw[position : line_end if line_end >= 0 else len(raw)].rstrip(b" \t\r")
+        line_end = raw.find(b"\n", position, end)
+        rest = raw[position : line_end if line_end >= 0 else end].rstrip(b" \t\r")
         if rest not in (b"", b"--"):
             continue  # another boundary that starts like this one
         if start >= 0:
             # The line break before a boundary belongs to it (RFC 2046 §5.1.1).
-            end = found - (2 if raw[found - 2 : found] == b"\r\n" else 1)
-            yield _Entity(raw[start : max(end, start)], entity.depth + 1, fallback)
+            before = found - (2 if raw[found - 2 : found] == b"\r\n" else 1)
+            yield start, max(before, start)
         start = -1
         if rest == b"--" or line_end < 0:
             return
         start = position = line_end + 1
     if start >= 0:  # cut off before its last boundary
-        yield _Entity(raw[start:], entity.depth + 1, fallback)
+        yield start, end
 
 
-def _transferred(body: bytes, encoding: str) -> bytes:
+def transferred(body: bytes, encoding: str) -> bytes:
     """The octets of a body with its transfer encoding undone; of an unknown encoding as they are."""
     encoding = encoding.partition(";")[0].strip().lower()
     if encoding == "quoted-printable":
