@@ -62,4 +62,5 @@ def acceptor(context: Context) -> Acceptor:
         sequence=context.sequence,
         hostname=context.hostname,
         live=context.settings.delivery == "live",
+        tracking_url=context.settings.tracking_url or context.settings.public_url,
     )

@@ -17,6 +17,7 @@ from postwright.kernel.secrets import Vault
 from postwright.mail.dkim import Signer
 from postwright.mail.smtp import Answer, Disconnected, SendResult, SmtpError
 from postwright.messages import Loaded, Meta, Personal, Traces, build, decode_personal
+from postwright.tracking import Tokens
 
 from .connector import Connector, HostRefused, Link
 from .destinations import Destinations, Host, Route, Unroutable
@@ -52,6 +53,7 @@ class Sender:
         self.connector = connector
         self.load = load
         self.traces = Traces(vault)
+        self._links = Tokens(vault)
         self._begun: dict[int, tuple[queue.Item, float]] = {}  # attempts, and when their lease was confirmed
         self._shared: tuple[int, build.Common] | None = None
 
@@ -77,10 +79,13 @@ class Sender:
                 if item.id in self._begun:
                     self._begun[item.id] = (item, now)
 
-    def copy(self, loaded: Loaded, personal: Personal | None, signers: list[Signer]) -> build.Common:
+    def copy(
+        self, loaded: Loaded, personal: Personal | None, signers: list[Signer], recipient: str
+    ) -> build.Common:
         """The signed copy; one signature serves all recipients of a message that is the same for all."""
-        if personal is not None:
-            return build.common(loaded.meta, loaded.content, personal, signers)
+        tracked = build.tracked(self._links, loaded.meta, recipient, personal)
+        if personal is not None or tracked is not None:
+            return build.common(loaded.meta, loaded.content, personal, signers, tracked)
         if self._shared is not None and self._shared[0] == loaded.meta.id:
             return self._shared[1]
         made = build.common(loaded.meta, loaded.content, None, signers)
@@ -156,7 +161,7 @@ class Trip:
             route = await self._sender.destinations.route(item.site)
             routed = time.monotonic() - started
             signers = await self._sender.signers.of(meta)
-            common = self._sender.copy(loaded, personal, signers)
+            common = self._sender.copy(loaded, personal, signers, item.recipient)
             built = build.finish(
                 meta, common, item.recipient, self._sender.traces.sid(meta.id, item.recipient)
             )

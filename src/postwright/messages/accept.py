@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from postwright import domains, events, queue
+from postwright.domains import Sendable
 from postwright.kernel import failpoints
 from postwright.kernel.clock import SECOND, Clock
 from postwright.kernel.db import Db, Write
@@ -16,6 +17,7 @@ from postwright.kernel.ids import Sequence, hex_id
 from postwright.kernel.secrets import Vault
 from postwright.mail.headers import format_date
 from postwright.spool import Blob, Spool
+from postwright.tracking import make_plan
 
 from . import facts, keys, store
 from .draft import Draft, Target
@@ -58,6 +60,7 @@ class Acceptor:
         sequence: Sequence,
         hostname: str,
         live: bool,
+        tracking_url: str = "",
     ) -> None:
         self._db = db
         self.clock = clock
@@ -66,6 +69,7 @@ class Acceptor:
         self._sequence = sequence
         self._hostname = hostname
         self._live = live
+        self._tracking_url = tracking_url
 
     async def accept(self, draft: Draft, origin: Origin) -> str:
         """Store `draft` durably and queue it; the Message-Id without brackets. Raises Refused, or StoreUnavailable."""
@@ -88,7 +92,8 @@ class Acceptor:
             for target in draft.targets
         ]
         failpoints.hit("accept.before")
-        await self._db.write(self._store, meta, blob, items, draft.targets, due, give_up, expires)
+        fallback = self._tracking_url or origin.base_url
+        await self._db.write(self._store, meta, draft, fallback, blob, items, due, give_up, expires)
         failpoints.hit("accept.committed")
         return draft.message_id
 
@@ -96,15 +101,19 @@ class Acceptor:
         self,
         tx: Write,
         meta: Meta,
+        draft: Draft,
+        fallback: str,
         blob: Blob,
         items: list[queue.NewItem],
-        targets: list[Target],
         due: int,
         give_up: int,
         expires: int,
     ) -> None:
-        self._may_send(tx, meta, targets)
-        stored = msgspec.structs.replace(meta, recipients=[])
+        domain = self._may_send(tx, meta, draft.targets)
+        plan = make_plan(
+            domain, draft.options.tracking, fallback=fallback, variables=draft.unsubscribe_variables
+        )
+        stored = msgspec.structs.replace(meta, recipients=[], tracking=plan)
         store.insert_message(tx, meta.id, meta.account_id, meta.domain_id, encode(stored), expires)
         self._spool.attach(tx, meta.id, blob)
         queue.add(
@@ -116,9 +125,9 @@ class Acceptor:
             due_at=due,
             give_up_at=give_up,
         )
-        events.append(tx, self.clock.now(), facts.accepted(meta, targets))
+        events.append(tx, self.clock.now(), facts.accepted(meta, draft.targets))
 
-    def _may_send(self, tx: Write, meta: Meta, targets: list[Target]) -> None:
+    def _may_send(self, tx: Write, meta: Meta, targets: list[Target]) -> Sendable:
         """The domain's own state, read in the transaction: what is true now decides, not what was cached."""
         domain = domains.sendable(tx, meta.domain_id)
         if domain is None:
@@ -135,6 +144,7 @@ class Acceptor:
                 f"Domain {meta.domain} is not allowed to send: The domain is unverified and requires DNS "
                 "configuration. Log in to your control panel to view required DNS records."
             )
+        return domain
 
     def _meta(self, draft: Draft, origin: Origin, key: int, now: int, due: int) -> Meta:
         options = draft.options

@@ -13,6 +13,7 @@ import msgspec
 from postwright.mail.dkim import Signer
 from postwright.mail.headers import decode
 from postwright.mail.mime import normalise_newlines, parse_head, set_headers
+from postwright.tracking import Copy, Tokens
 
 from .draft import render
 from .records import Content, FormContent, Meta, MimeContent, Personal
@@ -37,15 +38,39 @@ class Common(msgspec.Struct, frozen=True):
     primary_dkim: str
 
 
-def common(meta: Meta, content: Content, personal: Personal | None, signers: list[Signer]) -> Common:
-    """The copy for one recipient (or, without `personal`, for all), with its signatures."""
+def common(
+    meta: Meta,
+    content: Content,
+    personal: Personal | None,
+    signers: list[Signer],
+    copy: Copy | None = None,
+) -> Common:
+    """The copy for one recipient (or, without `personal` and `copy`, for all), with its signatures."""
     raw = _copy(meta, content, personal)
+    if copy is not None:
+        raw = copy.apply(raw)
     if not meta.dkim or not signers:
         return Common(b"", raw, "")
     stamp = meta.accepted_at // 1_000_000
     signatures = b"".join(signer.sign(raw, stamp) for signer in reversed(signers))
     first = signers[0]
     return Common(signatures, raw, f"{first.selector}._domainkey.{first.domain}")
+
+
+def tracked(tokens: Tokens, meta: Meta, recipient: str, personal: Personal | None) -> Copy | None:
+    """What makes the copy of a message with tracking for one recipient; None when nothing is tracked."""
+    if meta.tracking is None:
+        return None
+    tags = meta.tags if personal is None else [Person(personal).fill(tag) for tag in meta.tags]
+    return Copy(
+        tokens,
+        meta.tracking,
+        domain=meta.domain,
+        domain_id=meta.domain_id,
+        message_id=meta.message_id,
+        recipient=recipient,
+        tags=tags,
+    )
 
 
 def finish(meta: Meta, part: Common, recipient: str, sid: str) -> Built:

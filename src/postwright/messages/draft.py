@@ -17,10 +17,12 @@ from postwright.mail.mime import (
     normalise_newlines,
     parse_head,
     remove_headers,
+    texts,
 )
+from postwright.tracking import has_variables
 
 from .errors import BadParameter, MessageTooLarge, NoRecipients, TooManyRecipients
-from .options import Options
+from .options import TRACKING_OPTIONS, Options
 from .records import Attached, Content, FormContent, MimeContent, Part, Personal
 
 MAX_RECIPIENTS = 1000  # behaviour.md 2.1
@@ -47,6 +49,7 @@ class Draft(msgspec.Struct, kw_only=True):
     options: Options
     attachments: list[Attached] = []
     amp: bool = False
+    unsubscribe_variables: bool = False  # in a header or a text
 
 
 class Form(msgspec.Struct, kw_only=True):
@@ -132,6 +135,8 @@ def from_form(form: Form, options: Options, domain: str, new_id: str, now: int) 
             for part in (*form.attachments, *form.inlines)
         ],
         amp=form.amp is not None,
+        unsubscribe_variables=any(map(has_variables, (form.text, form.html, form.amp)))
+        or any(has_variables(value) for _, value in headers),
     )
 
 
@@ -169,6 +174,7 @@ def from_mime(
     _, chosen = _message_id(options.headers, message_id)
     added = [(name, value) for name, value in chosen if name.lower() not in _OURS]
     drop = {"bcc", "return-path", "message-id", "x-mailgun-tag", "x-mailgun-variables"}
+    drop |= {_TRACKING_MARKS[name].lower() for name, _ in options.tracking_given}
     drop |= {name.lower() for name, _ in added}
     if "date" not in present:
         added.append(("Date", format_date(now // 1_000_000)))
@@ -192,8 +198,26 @@ def from_mime(
         size=len(raw),
         targets=_targets(recipients, [], [], options),
         options=options,
+        unsubscribe_variables=any(has_variables(decode(value)) for _, value in head)
+        or any(has_variables(value) for _, value in added)
+        or (
+            (b"unsubscribe_" in raw or _may_hide(raw)) and any(has_variables(text) for _, text in texts(raw))
+        ),
     )
 
+
+_TRACKING_MARKS = dict(
+    zip(
+        TRACKING_OPTIONS,
+        (
+            "X-Mailgun-Track",
+            "X-Mailgun-Track-Clicks",
+            "X-Mailgun-Track-Opens",
+            "X-Mailgun-Track-Pixel-Location-Top",
+        ),
+        strict=True,
+    )
+)
 
 # Orders to us, not part of the message (behaviour.md 3.2).
 _CONTROL = frozenset(
@@ -312,5 +336,6 @@ def _marks(options: Options) -> list[tuple[str, str]]:
     if options.variables:
         # With spaces between members, so that a long value can be folded (behaviour.md 3.2).
         marks.append(("X-Mailgun-Variables", json.dumps(options.variables)))
+    marks.extend((_TRACKING_MARKS[name], value) for name, value in options.tracking_given)
     hidden = options.suppress_headers
     return [] if "all" in hidden else [mark for mark in marks if mark[0].lower() not in hidden]

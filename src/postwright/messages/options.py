@@ -12,6 +12,7 @@ import msgspec
 
 from postwright.kernel.clock import SECOND
 from postwright.mail.headers import HeaderError, check_name, check_value
+from postwright.tracking import Wish
 
 from .errors import BadParameter, OptionsTooLarge, SendingRefused
 
@@ -25,6 +26,12 @@ _YES = frozenset(("yes", "true", "1", "on"))
 _NO = frozenset(("no", "false", "0", "off"))
 _WITHIN = re.compile(r"(?:(\d{1,3})h)?(?:(\d{1,4})m)?")
 _OPTIMIZE = re.compile(r"(\d{1,3})h")
+TRACKING_OPTIONS = (
+    "o:tracking",
+    "o:tracking-clicks",
+    "o:tracking-opens",
+    "o:tracking-pixel-location-top",
+)
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d|(0?[1-9]|1[0-2]):[0-5]\d\s?[AaPp][Mm]")
 
 
@@ -44,6 +51,8 @@ class Options(msgspec.Struct, kw_only=True):
     skip_verification: bool | None = None
     sending_ip: str = ""
     suppress_headers: list[str] = []
+    tracking: Wish = Wish()
+    tracking_given: list[tuple[str, str]] = []  # those options as they were given
     recipient_variables: dict[str, dict[str, Any]] | None = None
 
 
@@ -56,8 +65,6 @@ def parse(raw: Raw, now: int, own_ips: frozenset[str]) -> Options:
         raise BadParameter("o:archive-to is not available on this server yet")
     if _last(raw, "template"):
         raise BadParameter(f"template '{_last(raw, 'template')[:200]}' not found")
-    for name in ("o:tracking", "o:tracking-clicks", "o:tracking-opens", "o:tracking-pixel-location-top"):
-        _tracking(raw, name)
     _schedules(raw)
     if _last(raw, "o:sending-ip-pool"):
         raise SendingRefused(f"Rejected: IP pool {_last(raw, 'o:sending-ip-pool')[:64]} does not exist")
@@ -87,6 +94,8 @@ def parse(raw: Raw, now: int, own_ips: frozenset[str]) -> Options:
             for part in value.split(",")
             if part.strip()
         ],
+        tracking=_tracking(raw),
+        tracking_given=[(name, _last(raw, name)) for name in TRACKING_OPTIONS if _last(raw, name)],
         recipient_variables=_recipient_variables(_last(raw, "recipient-variables")),
     )
 
@@ -110,10 +119,24 @@ def _flag(raw: Raw, name: str) -> bool | None:
     return value in _YES
 
 
-def _tracking(raw: Raw, name: str) -> None:
-    """Checked, and then without effect until a domain has a verified tracking host (behaviour.md 4.4)."""
-    if _last(raw, name).lower() != "htmlonly":
-        _flag(raw, name)
+def _tracking(raw: Raw) -> Wish:
+    """The message's own wishes; the special options win over the general one (behaviour.md 2.1)."""
+    both = _clicks(raw, "o:tracking")
+    opens = _flag(raw, "o:tracking-opens")
+    if opens is None and both:
+        opens = both != "no"
+    return Wish(
+        opens=opens,
+        clicks=_clicks(raw, "o:tracking-clicks") or both,
+        at_top=_flag(raw, "o:tracking-pixel-location-top"),
+    )
+
+
+def _clicks(raw: Raw, name: str) -> str:
+    if _last(raw, name).lower() == "htmlonly":
+        return "htmlonly"
+    flag = _flag(raw, name)
+    return "" if flag is None else "yes" if flag else "no"
 
 
 def _tags(raw: Raw) -> list[str]:

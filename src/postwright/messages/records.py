@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from postwright.tracking import Plan
+
 
 class Part(msgspec.Struct, array_like=True):
     """An attached or inline file."""
@@ -85,6 +87,7 @@ class Meta(msgspec.Struct, kw_only=True, omit_defaults=True):
     )
     sender: str = ""
     encrypted: bool = False  # the stored bytes are sealed
+    tracking: Plan | None = None
 
 
 class Personal(msgspec.Struct, kw_only=True, omit_defaults=True):

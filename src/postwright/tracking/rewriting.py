@@ -68,14 +68,12 @@ class Copy:
     def _with_list_headers(self, raw: bytes) -> bytes:
         if any(name.lower() == "list-unsubscribe" for name, _ in parse_head(raw)):
             return raw
-        url = self.unsubscribe_url()
-        return insert_headers(
-            raw,
-            (
-                ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),  # RFC 8058 §3.1
-                ("List-Unsubscribe", f"<{url}>, <mailto:{self.unsubscribe_email()}>"),
-            ),
-        )
+        if self._plan.mailing_list:  # its mail address would unsubscribe from all mail of the domain
+            where = f"<{self.unsubscribe_url([], self._plan.mailing_list)}>"
+        else:
+            where = f"<{self.unsubscribe_url()}>, <mailto:{self.unsubscribe_email()}>"
+        post = ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")  # RFC 8058 §3.1
+        return insert_headers(raw, (post, ("List-Unsubscribe", where)))
 
     def _changed(self, subtype: str, content: str) -> str:
         if _CLEAR_SIGNED in content:

@@ -28,10 +28,10 @@ _OWN_ID = re.compile(r"(\d{14})\.([0-9a-f]{16})@(.+)").fullmatch
 
 
 class Who(msgspec.Struct, frozen=True, array_like=True):
-    """Whose copy of which message a link is in. `message` is the Message-Id without brackets."""
+    """Whose copy of which message a link is in. `message` is what `pack_id` makes of the Message-Id."""
 
     domain_id: bytes
-    message: str | bytes
+    message: bytes
     recipient: str
 
 
@@ -109,8 +109,7 @@ class Tokens:
         In Base32, because letters of a local part may change case on the way; short, because one has 64 octets
         (RFC 5321 §4.5.3.1.1): what a recipient of up to 18 octets needs fits, longer ones make it longer.
         """
-        packed = pack_id(message_id, domain)
-        data = packed if isinstance(packed, bytes) else b"\0" + packed.encode("utf-8", "replace")
+        data = pack_id(message_id, domain)
         if len(data) > _MAX_ID:
             data = b""
         data = bytes((len(data),)) + data + recipient.encode()
@@ -132,8 +131,7 @@ class Tokens:
         if not data or not hmac.compare_digest(mac, self._mail_mac(domain, data)):
             return None
         name, recipient = data[1 : 1 + data[0]], data[1 + data[0] :]
-        packed = name[1:].decode("utf-8", "replace") if name[:1] == b"\0" else name
-        return unpack_id(packed, domain), recipient.decode("utf-8", "replace")
+        return unpack_id(name, domain), recipient.decode("utf-8", "replace")
 
     def _mail_mac(self, domain: str, data: bytes) -> bytes:
         return hmac.digest(self._mac, domain.encode() + b"\0" + data, "sha256")[:_MAIL_MAC]
@@ -143,19 +141,17 @@ def _bound(kind: str, host: str) -> list[bytes]:
     return [kind.encode(), host.encode("utf-8", "surrogatepass")]
 
 
-def pack_id(message_id: str, domain: str) -> str | bytes:
-    """A Message-Id as short as it goes: one of our own making is 15 octets, any other its text."""
+def pack_id(message_id: str, domain: str) -> bytes:
+    """A Message-Id as short as it goes: one of our own making is 14 octets, any other a NUL and its text."""
     own = _OWN_ID(message_id)
     if own is None or own[3] != domain:
-        return message_id
-    # 14 digits fit 47 bits.
-    return int(own[1]).to_bytes(7, "big") + bytes.fromhex(own[2])
+        return b"\0" + message_id.encode("utf-8", "replace")
+    # 14 digits fit 47 bits, and never begin with a NUL: years have four digits.
+    return int(own[1]).to_bytes(6, "big") + bytes.fromhex(own[2])
 
 
-def unpack_id(packed: str | bytes, domain: str) -> str:
+def unpack_id(packed: bytes, domain: str) -> str:
     """The Message-Id that `pack_id` made short, in a message of `domain`."""
-    if isinstance(packed, str):
-        return packed
-    if len(packed) != 15:
-        return ""
-    return f"{int.from_bytes(packed[:7], 'big'):014d}.{packed[7:].hex()}@{domain}"
+    if packed[:1] == b"\0" or len(packed) != 14:
+        return packed[1:].decode("utf-8", "replace")
+    return f"{int.from_bytes(packed[:6], 'big'):014d}.{packed[6:].hex()}@{domain}"
