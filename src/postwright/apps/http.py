@@ -8,13 +8,14 @@ from contextlib import contextmanager
 import uvicorn
 from litestar.types import ASGIApp
 
-from postwright import domains
+from postwright import domains, tracking
 from postwright.accounts import auth
 from postwright.kernel.http import make_app
 from postwright.kernel.http.openapi import OpenApi
 from postwright.kernel.http.server import BoundedProtocol
 from postwright.kernel.outgoing import Outgoing
 from postwright.routes import Router
+from postwright.tracking.web import TrackingDoor
 from postwright.webhooks import WebhookSender
 
 from . import health, metrics
@@ -71,8 +72,28 @@ async def run(
     ready: Callable[[], None],
 ) -> None:
     """Serve HTTP on the given sockets until `stop`; requests under way are finished."""
+    places = tracking.Places(context.settings.geoip)
+    recorder = tracking.Recorder(
+        db=context.db, clock=context.clock, folder=context.settings.data_dir / "hits", places=places
+    )
+    telling = asyncio.create_task(recorder.run(stop))
     async with Outgoing(context.settings) as outgoing:
-        await _serve(build(context, outgoing), sockets["http"], stop, ready)
+        app = _door(context, build(context, outgoing), recorder, places)
+        await _serve(app, sockets["http"], stop, ready)
+    await telling
+    await recorder.finish()
+
+
+def _door(context: Context, app: ASGIApp, recorder: tracking.Recorder, places: tracking.Places) -> ASGIApp:
+    """The application behind the links and pixels of messages."""
+    return TrackingDoor(
+        app,
+        db=context.db,
+        clock=context.clock,
+        tokens=tracking.Tokens(context.vault),
+        recorder=recorder,
+        places=places,
+    )
 
 
 async def _serve(

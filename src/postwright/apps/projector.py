@@ -16,6 +16,7 @@ from postwright import (
     queue,
     suppressions,
     templates,
+    tracking,
     webhooks,
 )
 from postwright.kernel.clock import SECOND
@@ -79,6 +80,8 @@ async def _housekeeping(context: Context) -> None:
     while await context.db.write(audit.expire, now - context.settings.audit_retention_days * 86400 * SECOND):
         pass
     await context.db.write(forget_nodes, now - NODE_SECONDS * SECOND)
+    while await context.db.write(tracking.expire, now):
+        pass
     await context.spool.sweep(context.db)
 
 

@@ -27,6 +27,7 @@ _SELECTOR = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 
 find = store.find
 by_id = store.by_id
+named = store.named
 sendable = store.sendable
 page = store.page
 account_of_host = store.account_of_host

@@ -51,6 +51,12 @@ def by_id(tx: Read, domain_id: str) -> Domain | None:
     return None if row is None else _domain(row)
 
 
+def named(tx: Read, name: str) -> Domain | None:
+    """The domain of that name, whosever it is."""
+    row = tx.row(select(domains).where(domains.c.name == name))
+    return None if row is None else _domain(row)
+
+
 def _domain(row: Sequence[Any]) -> Domain:
     values = dict(zip(_COLUMNS, row, strict=True))
     values["checks"] = _decode_checks(values["checks"])

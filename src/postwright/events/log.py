@@ -88,6 +88,12 @@ def of_message(
     return [Entry(*row) for row in rows]
 
 
+def of_copy(tx: Read, domain_id: str, message_id: str, recipient: str) -> list[tuple[str, int, bytes]]:
+    """Name, time and JSON of `accepted` and `delivered` of one recipient's copy: cheap, for each hit of a link."""
+    rows = store.copy(tx, domain_id, message_id.lower(), recipient.lower(), 10)
+    return [(name, at, data) for name, at, data in rows]
+
+
 def hold(tx: Write) -> None:
     """Let nobody else append until this transaction ends: for looking whether an event is there already."""
     store.lock(tx)

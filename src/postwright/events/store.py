@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, literal_column, select
 
 from postwright.kernel.db import Prepared, Read, Write
 
@@ -32,6 +32,20 @@ _AFTER = Prepared(
     ("after", "limit"),
 )
 _NEWEST_TIME = Prepared(select(events.c.at).order_by(events.c.seq.desc()).limit(1), ())
+
+
+_COPY = Prepared(
+    select(events.c.name, events.c.at, events.c.data)
+    .where(
+        events.c.domain_id == bindparam("domain"),
+        events.c.message_id == bindparam("message"),
+        events.c.recipient == bindparam("who"),
+        events.c.name.in_((literal_column("'accepted'"), literal_column("'delivered'"))),
+    )
+    .order_by(events.c.seq)
+    .limit(bindparam("limit")),
+    ("domain", "message", "who", "limit"),
+)
 
 
 def lock(tx: Write) -> None:
@@ -100,6 +114,11 @@ def newest_time(tx: Read) -> int:
     """When the newest row was appended, or 0."""
     rows = tx.fetch(_NEWEST_TIME, ())
     return rows[0][0] if rows else 0
+
+
+def copy(tx: Read, domain_id: str, message_id: str, recipient: str, limit: int) -> list[tuple[Any, ...]]:
+    """Name, time and JSON of the events that made and ended one recipient's copy."""
+    return tx.fetch(_COPY, (domain_id, message_id, recipient, limit))
 
 
 def delete_before(tx: Write, before: int, limit: int) -> int:

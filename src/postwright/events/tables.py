@@ -19,7 +19,7 @@ events = Table(
     Column("data", LargeBinary, nullable=False),  # the whole JSON object as it goes over the wire
     Index("ix_events_domain_at", "domain_id", "at", "seq"),
     Index("ix_events_domain_recipient", "domain_id", "recipient", "at"),
-    Index("ix_events_domain_message", "domain_id", "message_id"),
+    Index("ix_events_domain_message", "domain_id", "message_id", "recipient"),
     Index("ix_events_at", "at"),
     # A number of a deleted last row must not come again: cursors point behind it.
     sqlite_autoincrement=True,

@@ -64,6 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow_private_targets: str = ""  # yes · no · loopback; default: loopback in capture mode, else no
     verify_domains: str = ""  # dns · trust; default: trust in capture mode
     rate_limits: str = ""  # on · off; default: off in capture mode
+    geoip: str = ""  # a MaxMind city or country file (.mmdb), for opens and clicks; default: countries only
     failpoints: str = ""  # tests only, see kernel/failpoints.py
     http_processes: int = 1
     delivery_processes: int = 1

@@ -7,6 +7,6 @@ its own.
 """
 
 from .projector import SuppressionProjection
-from .service import Refusal, forget_domain, refusal
+from .service import Refusal, forget_domain, refusal, resubscribe, unsubscribe
 
-__all__ = ["Refusal", "SuppressionProjection", "forget_domain", "refusal"]
+__all__ = ["Refusal", "SuppressionProjection", "forget_domain", "refusal", "resubscribe", "unsubscribe"]

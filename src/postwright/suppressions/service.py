@@ -151,6 +151,29 @@ def remove_tag(tx: Write, domain_id: str, address: str, tag: str) -> None:
     store.put(tx, [values], ["tags"])
 
 
+def unsubscribe(tx: Write, now: int, domain_id: str, address: str, tags: Sequence[str]) -> bool:
+    """Write no more to an address, of mail with these tags. False: that was so already."""
+    if _unsubscribed(tx, domain_id, address).issuperset(tag.lower() for tag in tags):
+        return False
+    add(tx, now, domain_id, UNSUBSCRIBES, [Entry(address=address.lower(), tags=list(tags))])
+    return True
+
+
+def resubscribe(tx: Write, domain_id: str, address: str, tags: Sequence[str]) -> None:
+    """Take an unsubscribe from these tags back; what is not there is no matter."""
+    held = _unsubscribed(tx, domain_id, address)
+    for tag in tags:
+        if tag.lower() in held:
+            remove_tag(tx, domain_id, address.lower(), tag)
+
+
+def _unsubscribed(tx: Read, domain_id: str, address: str) -> set[str]:
+    row = store.one(tx, domain_id, UNSUBSCRIBES.name, address.lower())
+    if row is None:
+        return set()
+    return {tag.lower() for tag in msgspec.json.decode(row.tags, type=list[str])}
+
+
 def allow(tx: Write, now: int, domain_id: str, entries: Sequence[Allowed]) -> None:
     """Add entries to the allowlist, or bring them up to date. Raises BatchTooLarge."""
     if len(entries) > MAX_BATCH:

@@ -116,8 +116,8 @@ class Tokens:
         text = base64.b32encode(self._mail_mac(domain, data) + data).rstrip(b"=").decode().lower()
         return f"u+{text}@{domain}"
 
-    def mail(self, address: str) -> tuple[str, str] | None:
-        """Message-Id ("" when it was too long to tell) and recipient of such an address, or None."""
+    def mail(self, address: str) -> tuple[bytes, str] | None:
+        """Packed Message-Id (empty when it was too long to tell) and recipient of such an address, or None."""
         local, _, domain = address.rpartition("@")
         domain = domain.lower()
         if local[:2].lower() != "u+" or len(local) > 1024:
@@ -131,7 +131,7 @@ class Tokens:
         if not data or not hmac.compare_digest(mac, self._mail_mac(domain, data)):
             return None
         name, recipient = data[1 : 1 + data[0]], data[1 + data[0] :]
-        return unpack_id(name, domain), recipient.decode("utf-8", "replace")
+        return name, recipient.decode("utf-8", "replace")
 
     def _mail_mac(self, domain: str, data: bytes) -> bytes:
         return hmac.digest(self._mac, domain.encode() + b"\0" + data, "sha256")[:_MAIL_MAC]
