@@ -80,6 +80,25 @@ async def test_required_tls_is_not_sent_over_a_connection_that_was_open_in_clear
     assert len(mx.messages) == 1
 
 
+@pytest.mark.parametrize(
+    ("domain", "message", "delivered"),
+    [
+        ({"require_tls": "yes"}, {}, False),
+        ({"require_tls": "yes"}, {"o__require_tls": "no"}, True),
+        ({"require_tls": "yes", "skip_verification": "yes"}, {}, True),
+        ({"require_tls": "yes", "skip_verification": "yes"}, {"o__skip_verification": "no"}, False),
+        ({"skip_verification": "yes"}, {"o__require_tls": "yes"}, True),
+    ],
+)
+async def test_what_the_message_does_not_say_its_domain_says(
+    rig: Rig, mx: Sink, domain: dict[str, str], message: dict[str, str], delivered: bool
+) -> None:
+    await rig.api.ok("PUT", "/v3/domains/{d}/connection", data=domain)
+    event = await rig.outcome(**message)
+    assert (event["event"] == "delivered") is delivered
+    assert mx.counts.mail == (1 if delivered else 0)
+
+
 class Garbler(Sink):
     """Offers STARTTLS and then talks nonsense. Counts how often."""
 

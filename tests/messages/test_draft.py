@@ -7,8 +7,9 @@ import json
 import pytest
 
 from postwright.kernel.clock import SECOND
+from postwright.mail.addresses import parse_one
 from postwright.messages.draft import Draft, Form, envelope, from_form, from_mime
-from postwright.messages.errors import BadParameter, NoRecipients, TooManyRecipients
+from postwright.messages.errors import BadParameter, Looping, NoRecipients, TooManyRecipients
 from postwright.messages.options import parse
 from postwright.messages.records import FormContent, MimeContent, Part
 
@@ -160,3 +161,15 @@ def test_lone_newlines_become_crlf() -> None:
 def test_mime_without_from_is_refused() -> None:
     with pytest.raises(BadParameter, match="from parameter is missing"):
         mime(b"To: a@b.c\r\n\r\nx")
+
+
+@pytest.mark.parametrize(("passed", "looping"), [(50, False), (51, True)])
+def test_a_message_that_passed_too_many_servers_is_in_a_loop(passed: int, looping: bool) -> None:
+    raw = b"Received: from a by b; now\r\n" * passed + b"From: a@example.com\r\nTo: b@x.test\r\n\r\nhi\r\n"
+    options = parse({}, NOW, frozenset())
+    if not looping:
+        from_mime(raw, [parse_one("b@x.test")], options, "example.com", ID, NOW)
+        return
+    with pytest.raises(Looping) as refused:
+        from_mime(raw, [parse_one("b@x.test")], options, "example.com", ID, NOW)
+    assert refused.value.smtp == (554, "5.4.6")

@@ -13,6 +13,7 @@ from postwright.messages.api import CONTROLLERS as MESSAGES
 from postwright.routes.api import CONTROLLERS as ROUTES
 from postwright.suppressions.api import CONTROLLERS as SUPPRESSIONS
 from postwright.templates.api import CONTROLLERS as TEMPLATES
+from postwright.tlsrpt.api import CONTROLLERS as TLS_REPORTS
 from postwright.tracking.api import CONTROLLERS as TRACKING
 from postwright.webhooks.api import CONTROLLERS as WEBHOOKS
 
@@ -25,6 +26,7 @@ CONTROLLERS = (
     *JOURNAL,
     *SUPPRESSIONS,
     *TEMPLATES,
+    *TLS_REPORTS,
     *TRACKING,
     *WEBHOOKS,
     *ROUTES,

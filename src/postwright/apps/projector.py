@@ -16,16 +16,19 @@ from postwright import (
     queue,
     suppressions,
     templates,
+    tlspolicy,
     tracking,
     webhooks,
 )
 from postwright.kernel.clock import SECOND
 from postwright.kernel.db import StoreUnavailable, forget_nodes
 from postwright.suppressions import SuppressionProjection
+from postwright.tlsrpt import Reporter
 from postwright.webhooks import WebhookProjection, WebhookSender
 
 from . import receiving
 from .context import Context
+from .smtp import acceptor
 
 log = logging.getLogger("postwright.projector")
 
@@ -44,10 +47,18 @@ async def run(
 ) -> None:
     """Run every projection and timer until `stop`."""
     sender = WebhookSender(settings=context.settings, db=context.db, clock=context.clock, vault=context.vault)
+    reporter = Reporter(
+        settings=context.settings,
+        db=context.db,
+        clock=context.clock,
+        acceptor=acceptor(context),
+        hostname=context.hostname,
+    )
     ready()
     await asyncio.gather(
         *(_project(context, projection, stop) for projection in PROJECTIONS),
         _every(HOUSEKEEPING_SECONDS, lambda: _housekeeping(context), stop),
+        _every(HOUSEKEEPING_SECONDS, lambda: _tls_reports(reporter), stop),
         sender.run(stop),
         receiving.worker(context).run(stop),
     )
@@ -82,7 +93,12 @@ async def _housekeeping(context: Context) -> None:
     await context.db.write(forget_nodes, now - NODE_SECONDS * SECOND)
     while await context.db.write(tracking.expire, now):
         pass
+    await context.db.write(tlspolicy.expire, now)
     await context.spool.sweep(context.db)
+
+
+async def _tls_reports(reporter: Reporter) -> None:
+    await reporter.run_once()
 
 
 async def _let_go(context: Context, domain_id: str) -> None:

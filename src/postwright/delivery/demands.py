@@ -13,11 +13,12 @@ class Tls(msgspec.Struct, frozen=True):
 
     required: bool
     verify: bool
+    heeds: bool = True  # what the destination publishes
 
     @classmethod
     def of(cls, meta: Meta) -> "Tls":
         """What `meta` asks for."""
-        return cls(bool(meta.require_tls), not meta.skip_verification)
+        return cls(bool(meta.require_tls), not meta.skip_verification, not meta.tls_report)
 
 
 class Demand(msgspec.Struct, frozen=True):
@@ -52,7 +53,7 @@ async def demand(policies: Policies | None, route: Route, host: Host, tls: Tls) 
     if not host.outside:
         return NOTHING
     own = "require" if tls.required else "opportunistic"
-    if policies is None or not route.published:
+    if policies is None or not route.published or not tls.heeds:
         return Demand(own, tls.required, tls.verify)
     sts = await policies.sts(route.domain)
     enforced = sts is not None and sts.mode == "enforce"

@@ -14,10 +14,12 @@ from postwright.kernel.settings import Settings
 from postwright.messages import Loaded
 from postwright.spool import Spool
 from postwright.tlspolicy import Policies
+from postwright.tlsrpt import Collector
 
 from .connector import Connector
 from .destinations import Destinations
 from .outcome import Recorder
+from .results import Tally
 from .sender import Sender
 from .signing import Signers
 from .site import Site
@@ -63,10 +65,13 @@ class Delivery:
         self._destinations = Destinations(
             settings, capture_port, mx_port, clock=clock, resolver=resolver, hosted=hosted
         )
+        self._tls_results = Collector(db, clock)
+        tally = Tally(self._tls_results)
         self._connector = Connector(
             Sources(settings, hostname),
-            Policies(settings, db, clock, resolver, https_port=sts_port),
+            Policies(settings, db, clock, resolver, https_port=sts_port, problem=tally.problem),
             receives=self._destinations.receives,
+            results=tally,
         )
         self._recorder = Recorder(settings)
         self._sender = Sender(
@@ -102,6 +107,7 @@ class Delivery:
             waiting = [item for items in left for item in items]
             await self._db.write(queue.give_back, waiting, self._clock.now())
             await self._connector.close()
+            await self._tls_results.flush()
 
     async def _claim(self) -> int:
         room = IN_FLIGHT - self._in_flight
@@ -135,6 +141,7 @@ class Delivery:
         while not stop.is_set():
             try:
                 await self._sender.renew()
+                await self._tls_results.flush()
                 back = await self._db.write(
                     queue.recover, self._clock.now(), self._recorder.ambiguous_seconds
                 )

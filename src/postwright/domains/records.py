@@ -33,6 +33,8 @@ class Sendable(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     tracking: Tracking
     tracking_url: str
+    require_tls: bool  # what holds for messages that do not say
+    skip_verification: bool
 
 
 def tracking_url(checks: dict[str, Check], web_scheme: str, web_prefix: str, name: str) -> str:

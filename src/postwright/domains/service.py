@@ -29,6 +29,7 @@ find = store.find
 by_id = store.by_id
 named = store.named
 sendable = store.sendable
+first_active = store.first_active
 page = store.page
 account_of_host = store.account_of_host
 ids_of_host = store.ids_of_host

@@ -32,6 +32,8 @@ _SENDABLE = Prepared(
         domains.c.web_scheme,
         domains.c.web_prefix,
         domains.c.name,
+        domains.c.require_tls,
+        domains.c.skip_verification,
     ).where(domains.c.id == bindparam("key")),
     ("key",),
 )
@@ -74,14 +76,32 @@ def sendable(tx: Read, domain_id: str) -> Sendable | None:
     rows = tx.fetch(_SENDABLE, (domain_id,))
     if not rows:
         return None
-    state, is_disabled, kind, tracking, checks, scheme, prefix, name = rows[0]
+    state, is_disabled, kind, tracking, checks, scheme, prefix, name, required, trusting = rows[0]
     return Sendable(
         state=state,
         is_disabled=bool(is_disabled),
         type=kind,
         tracking=_decode_tracking(tracking),
         tracking_url=tracking_url(_decode_checks(checks), scheme, prefix, name),
+        require_tls=bool(required),
+        skip_verification=bool(trusting),
     )
+
+
+def first_active(tx: Read, account_id: str) -> tuple[str, str] | None:
+    """Id and name of the account's oldest domain that may send; no sandbox."""
+    row = tx.row(
+        select(domains.c.id, domains.c.name)
+        .where(
+            domains.c.account_id == account_id,
+            domains.c.state == "active",
+            domains.c.is_disabled.is_(False),
+            domains.c.type != "sandbox",
+        )
+        .order_by(domains.c.created_at, domains.c.id)
+        .limit(1)
+    )
+    return None if row is None else (row.id, row.name)
 
 
 def account_of_host(tx: Read, host: str) -> str | None:

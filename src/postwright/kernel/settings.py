@@ -53,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     # DANE (RFC 7672) needs a resolver that validates DNSSEC and cannot be spoofed: one on this machine, or that of
     # the setting `dns`. on · off
     dane: str = "on"
+    tls_reports: str = "on"  # daily reports about TLS to domains that ask for them (RFC 8460): on · off
     hostname: str = ""  # our name in banners and EHLO; default: the machine's
     api_key: str = ""  # first start: the admin key to create
     domain: str = ""  # first start: an extra domain to create active
@@ -224,6 +225,7 @@ def _checked(settings: Settings) -> Settings:
         ("verify_domains", ("dns", "trust")),
         ("rate_limits", ("on", "off")),
         ("dane", ("on", "off")),
+        ("tls_reports", ("on", "off")),
         ("address_family", ("ipv4-first", "ipv6-first", "ipv4", "ipv6")),
     ):
         value: str = getattr(settings, name).lower()

@@ -6,11 +6,13 @@ queue rows and its events. Copies for recipients are built when they are sent.
 """
 
 from . import build, facts
-from .accept import RETENTION, Acceptor
+from .accept import RETENTION, Acceptor, Origin, new_message_id
+from .draft import from_mime
 from .incoming import described, keep, opened, packed
 from .keys import make as storage_key
 from .keys import read as number_of
 from .loading import Loaded, domain_of, load
+from .options import Options
 from .records import Attached, Meta, MimeContent, Personal, decode_personal
 from .retention import expire, forget_domain
 from .traces import Trace, Traces
@@ -22,6 +24,8 @@ __all__ = [
     "Loaded",
     "Meta",
     "MimeContent",
+    "Options",
+    "Origin",
     "Personal",
     "Trace",
     "Traces",
@@ -32,8 +36,10 @@ __all__ = [
     "expire",
     "facts",
     "forget_domain",
+    "from_mime",
     "keep",
     "load",
+    "new_message_id",
     "number_of",
     "opened",
     "packed",

@@ -110,6 +110,10 @@ class Acceptor:
         expires: int,
     ) -> None:
         domain = self._may_send(tx, meta, draft.targets)
+        if meta.require_tls is None:
+            meta.require_tls = domain.require_tls or None
+        if meta.skip_verification is None:
+            meta.skip_verification = domain.skip_verification or None
         plan = make_plan(
             domain, draft.options.tracking, fallback=fallback, variables=draft.unsubscribe_variables
         )
@@ -183,6 +187,7 @@ class Acceptor:
             secondary_dkim_public=options.secondary_dkim_public,
             require_tls=options.require_tls,
             skip_verification=options.skip_verification,
+            tls_report=options.tls_report,
             sending_ip=options.sending_ip,
             ips=origin.ips,
             return_host=origin.return_host,

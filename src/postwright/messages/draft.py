@@ -21,11 +21,12 @@ from postwright.mail.mime import (
 )
 from postwright.tracking import has_variables
 
-from .errors import BadParameter, MessageTooLarge, NoRecipients, TooManyRecipients
+from .errors import BadParameter, Looping, MessageTooLarge, NoRecipients, TooManyRecipients
 from .options import TRACKING_OPTIONS, Options
 from .records import Attached, Content, FormContent, MimeContent, Part, Personal
 
 MAX_RECIPIENTS = 1000  # behaviour.md 2.1
+MAX_RECEIVED = 50  # servers a message may have passed (delivery-engineering.md 2.8; RFC 5321 §6.3)
 MAX_SIZE = 25 * 1024 * 1024  # bytes of the message as built
 
 
@@ -161,6 +162,8 @@ def from_mime(
         raise MessageTooLarge
     raw = normalise_newlines(raw)
     head = parse_head(raw)
+    if sum(name.lower() == "received" for name, _ in head) > MAX_RECEIVED:
+        raise Looping
     present = {name.lower(): value for name, value in reversed(head)}
     # Undecoded: a comma in an encoded name separates nothing.
     sender = _addresses("from", [present.get("from", "")])

@@ -38,6 +38,13 @@ class MessageTooLarge(Refused):
     smtp = (552, "5.3.4")
 
 
+class Looping(Refused):
+    """The message went through so many servers that it must be going round."""
+
+    message = "Too many Received headers: the message is in a loop"
+    smtp = (554, "5.4.6")
+
+
 class SendingRefused(Refused):
     """The domain may not send, or not this."""
 

@@ -49,6 +49,7 @@ class Options(msgspec.Struct, kw_only=True):
     deliver_within: int = 0  # seconds; 0: as long as the retry schedule lasts
     require_tls: bool | None = None
     skip_verification: bool | None = None
+    tls_report: bool = False  # tells of failed encryption: must arrive although it fails (RFC 8460 §3)
     sending_ip: str = ""
     suppress_headers: list[str] = []
     tracking: Wish = Wish()

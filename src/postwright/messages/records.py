@@ -79,6 +79,7 @@ class Meta(msgspec.Struct, kw_only=True, omit_defaults=True):
     secondary_dkim_public: str = ""
     require_tls: bool | None = None
     skip_verification: bool | None = None
+    tls_report: bool = False  # what destinations publish about encryption does not hold for it
     sending_ip: str = ""  # the address that was asked for
     ips: str = ""  # the domain's own addresses, with commas
     suppress_headers: list[str] = []
