@@ -78,9 +78,9 @@ def test_canonical_body_examples() -> None:
 
 def test_canonical_header_example() -> None:
     # RFC 6376 §3.4.5: `A: <SP>X<CRLF>` and `B<SP>:<SP>Y<HTAB><CRLF><HTAB>Z<SP><SP><CRLF>`
-    assert dkim._relaxed(b" X") == b"X"
-    assert dkim._relaxed(b" Y\t\r\n\tZ  ") == b"Y Z"
-    assert dkim._relaxed(b" \x0bY\t\r\n\tZ\x0c  ") == b"\x0bY Z\x0c"
+    assert dkim.relaxed(b" X") == b"X"
+    assert dkim.relaxed(b" Y\t\r\n\tZ  ") == b"Y Z"
+    assert dkim.relaxed(b" \x0bY\t\r\n\tZ\x0c  ") == b"\x0bY Z\x0c"
 
 
 def tags(field: bytes) -> dict[str, str]:

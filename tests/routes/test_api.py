@@ -168,17 +168,17 @@ async def test_match(here: World) -> None:
 
 async def test_the_router(here: World) -> None:
     """All routes in order until stop(); captures in actions; changes hold at once, in every process."""
-    router, other = Router(here.db), Router(here.db)
+    router, other = Router(), Router()
     account = here.one.account_id
     headers = [("Subject", "Hello"), ("To", "x@y.z")]
 
     async def taken(recipient: str = "bob@one.example.com") -> list[tuple[str, list[Any]]]:
-        found = await router.hits(account, recipient, headers)
-        again = await other.hits(account, recipient, headers)
+        found = await here.db.read(router.hits, account, recipient, headers)
+        again = await here.db.read(other.hits, account, recipient, headers)
         assert found == again
         return [(hit.route.description, hit.actions) for hit in found]
 
-    assert await taken() == [] and not await router.may_match(account, "bob@one.example.com")
+    assert await taken() == [] and not await here.db.read(router.may_match, account, "bob@one.example.com")
     await make(
         here,
         description="a",
@@ -201,5 +201,5 @@ async def test_the_router(here: World) -> None:
     assert await taken() == [a, ("b", [])]  # stopped
     await here.ok("DELETE", f"/v3/routes/{middle['id']}")
     assert await taken() == [a, ("c", [Store()])]
-    assert await router.may_match(account, "eve@one.example.com")
-    assert await router.hits(here.two.account_id, "bob@one.example.com", headers) == []
+    assert await here.db.read(router.may_match, account, "eve@one.example.com")
+    assert await here.db.read(router.hits, here.two.account_id, "bob@one.example.com", headers) == []

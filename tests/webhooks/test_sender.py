@@ -8,12 +8,12 @@ import time
 import pytest
 from sqlalchemy import update
 
-from postwright.kernel import failpoints
+from postwright.kernel import calling, failpoints
 from postwright.kernel.clock import SECOND, Clock
 from postwright.kernel.db import Write
 from postwright.kernel.ids import hex_id
 from postwright.testing.catcher import Answer, Catcher
-from postwright.webhooks import release_all, sender, service, store
+from postwright.webhooks import release_all, service, store
 from postwright.webhooks.service import Level
 from postwright.webhooks.tables import webhook_calls
 
@@ -164,8 +164,8 @@ async def test_a_deleted_hook_drops_its_calls(
 async def test_a_slow_host_does_not_hold_up_another(
     world: World, domain: Level, catcher: Catcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sender, "IN_FLIGHT", 60)
-    monkeypatch.setattr(sender, "PER_HOST", 6)
+    monkeypatch.setattr(calling, "IN_FLIGHT", 60)
+    monkeypatch.setattr(calling, "PER_HOST", 6)
     world.clock = Clock()
     count = 70  # for each host: more than fit at once
     async with world.sending(), Catcher(Answer(delay=6)) as slow:
@@ -176,11 +176,11 @@ async def test_a_slow_host_does_not_hold_up_another(
         await world.project()
         await catcher.wait(count, 5)
         rows = await world.calls()
-        assert len(slow.caught) == sender.PER_HOST
+        assert len(slow.caught) == calling.PER_HOST
         # Those that wait are looked at again one behind the other, not all at once and not for ever.
         waiting = [r.due_at for r in rows if r.url == slow.url() and r.state == QUEUED]
         assert len(set(waiting)) > count // 3
-        assert max(waiting) <= world.clock.now() + sender.PATIENCE_SECONDS * SECOND
+        assert max(waiting) <= world.clock.now() + calling.PATIENCE_SECONDS * SECOND
         assert not any(r.attempts for r in rows)
 
 
@@ -206,7 +206,7 @@ async def test_a_lost_record_calls_again(world: World, domain: Level, catcher: C
     failpoints.arm("webhook.posted=fail")
     async with world.sending():
         await catcher.wait(1)
-        world.clock.advance(sender.LEASE_SECONDS + 1)
+        world.clock.advance(calling.LEASE_SECONDS + 1)
         await asyncio.sleep(0.2)
         await world.db.write(store.recover, world.clock.now(), world.clock.now())  # what upkeep does
         await catcher.wait(2)

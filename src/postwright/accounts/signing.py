@@ -1,5 +1,9 @@
 """The signing keys of accounts, for those who sign many webhooks."""
 
+import hmac
+import secrets
+
+from postwright.kernel.clock import SECOND
 from postwright.kernel.db import Db
 from postwright.kernel.secrets import Vault
 
@@ -21,5 +25,21 @@ class SigningKeys:
         assert key is not None  # `_read` raises instead
         return key
 
+    async def signature(self, account_id: str, parent_id: str | None, now: int) -> dict[str, str]:
+        """Fresh proof that a call comes from us: `timestamp`, `token`, `signature` (behaviour.md 9.2).
+
+        A subaccount's calls are signed with its parent's key as well. Raises AccountNotFound.
+        """
+        stamp, token = str(now // SECOND), secrets.token_hex(25)
+        made = {"timestamp": stamp, "token": token}
+        made["signature"] = _sign(await self.of(account_id), stamp, token)
+        if parent_id:
+            made["parent-signature"] = _sign(await self.of(parent_id), stamp, token)
+        return made
+
     async def _read(self, account_id: str) -> str | None:
         return await self._db.read(signing_key, account_id, self._vault)
+
+
+def _sign(key: str, stamp: str, token: str) -> str:
+    return hmac.digest(key.encode(), (stamp + token).encode(), "sha256").hex()

@@ -1,6 +1,7 @@
 """The one list of concepts: what the processes serve, and (by being imported) every table."""
 
-import postwright.delivery  # noqa: F401  its tables
+import postwright.delivery
+import postwright.forwarding  # noqa: F401  its table
 from postwright import arrivals as _arrivals  # noqa: F401  its table
 from postwright.accounts.api import CONTROLLERS as ACCOUNTS
 from postwright.audit.api import CONTROLLERS as AUDIT

@@ -44,7 +44,7 @@ def build(context: Context, outgoing: Outgoing) -> ASGIApp:
         "webhook_sender": WebhookSender(
             settings=context.settings, db=context.db, clock=context.clock, vault=context.vault
         ),
-        "router": Router(context.db),
+        "router": Router(),
         "owns_domain": domains.owns,
         "scraper": metrics.Scraper(context.settings, context.db, context.clock),
         "installation": domains.Installation.of(context.settings, context.hostname),

@@ -10,6 +10,7 @@ from postwright import (
     audit,
     domains,
     events,
+    forwarding,
     forwards,
     journal,
     messages,
@@ -54,12 +55,20 @@ async def run(
         acceptor=acceptor(context),
         hostname=context.hostname,
     )
+    caller = forwarding.InboundCaller(
+        settings=context.settings,
+        db=context.db,
+        clock=context.clock,
+        vault=context.vault,
+        spool=context.spool,
+    )
     ready()
     await asyncio.gather(
         *(_project(context, projection, stop) for projection in PROJECTIONS),
         _every(HOUSEKEEPING_SECONDS, lambda: _housekeeping(context), stop),
         _every(HOUSEKEEPING_SECONDS, lambda: _tls_reports(reporter), stop),
         sender.run(stop),
+        caller.run(stop),
         receiving.worker(context).run(stop),
     )
 
@@ -113,6 +122,7 @@ async def _let_go(context: Context, domain_id: str) -> None:
     await journal.forget_domain(context.db, domain_id)
     await context.db.write(webhooks.forget_domain, domain_id)
     await context.db.write(suppressions.forget_domain, domain_id)
+    await context.db.write(forwarding.forget_domain, domain_id)
     await context.db.write(forwards.forget_domain, domain_id)
     await context.db.write(templates.forget_domain, domain_id)
     await context.db.write(domains.forget_tombstone, domain_id)

@@ -3,16 +3,36 @@
 import ssl
 
 from postwright.arrivals import Handler
+from postwright.forwarding import Forwarding, Relay, Returns, Routing
 from postwright.inbound import Directory, InboundWorker, Kept, Receiver
 from postwright.inbound.smtp import MxPolicy
 from postwright.mail.smtp import Policy
+from postwright.routes import Router
 
 from .context import Context
 
 
 def handlers(context: Context) -> list[Handler]:
     """Every handler, in the order they are asked in."""
-    return [Kept(context.clock)]
+    forwarder = relay(context)
+    return [
+        Returns(forwarder),
+        Kept(context.clock),
+        Routing(forwarder, Router()),
+        Forwarding(forwarder),
+    ]
+
+
+def relay(context: Context) -> Relay:
+    """What passes received messages on to other addresses."""
+    return Relay(
+        db=context.db,
+        clock=context.clock,
+        spool=context.spool,
+        vault=context.vault,
+        sequence=context.sequence,
+        hostname=context.hostname,
+    )
 
 
 def directory(context: Context) -> Directory:

@@ -192,7 +192,9 @@ class Trip:
             self._link = await self._sender.connector.open(route, meta, site)
         link = self._link
         assert link is not None
-        sender = self._sender.traces.envelope_sender(meta.id, item.recipient, meta.return_host)
+        sender = meta.envelope
+        if sender is None:
+            sender = self._sender.traces.envelope_sender(meta.id, item.recipient, meta.return_host)
         link.sent += 1
         result: SendResult | None = None
         try:

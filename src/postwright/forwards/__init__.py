@@ -5,6 +5,6 @@ destination gets the message once. A look-up costs a number of index probes that
 address, not with the number of rules (`matching`).
 """
 
-from .service import Rule, forget_account, forget_domain, matching
+from .service import STORE_ONLY, Rule, forget_account, forget_domain, matching
 
-__all__ = ["Rule", "forget_account", "forget_domain", "matching"]
+__all__ = ["STORE_ONLY", "Rule", "forget_account", "forget_domain", "matching"]

@@ -5,9 +5,10 @@ refused before it, so that nothing is ever bounced. The worker then asks the han
 for each recipient that is not a report or an unsubscription.
 """
 
+from . import facts
 from .directory import Directory
 from .kept import Kept, stored
 from .receive import Receiver
 from .worker import InboundWorker
 
-__all__ = ["Directory", "InboundWorker", "Kept", "Receiver", "stored"]
+__all__ = ["Directory", "InboundWorker", "Kept", "Receiver", "facts", "stored"]

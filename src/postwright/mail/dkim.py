@@ -95,7 +95,7 @@ class Signer:
             raise DkimError("the selector is not a name in ASCII")
         self.domain = domain.lower()
         self.selector = selector
-        self._sign, algorithm = _signing(load_key(private_key_pem))
+        self._sign, algorithm = signing(load_key(private_key_pem))
         self._start = f"v=1; a={algorithm}; c=relaxed/relaxed;{{0}}d={self.domain}; s={selector};"
 
     def sign(
@@ -128,7 +128,7 @@ class Signer:
         for lower, values in found.items():
             # The last of several comes first (§5.4.2); the one not there adds nothing to the hash (§5.4).
             for value in reversed(values):
-                signed.append(b"%b:%b\r\n" % (lower.encode(), _relaxed(value)))
+                signed.append(b"%b:%b\r\n" % (lower.encode(), relaxed(value)))
         names_flat, names_folded = _names(tuple((name, len(values)) for name, values in found.items()))
         bh = digest.decode()
         flat = f"{self._start.format(' ')} t={timestamp}; h={names_flat}; bh={bh}; b="
@@ -141,7 +141,7 @@ class Signer:
         ).encode()
 
 
-def _relaxed(value: bytes) -> bytes:
+def relaxed(value: bytes) -> bytes:
     """A field body in relaxed form (§3.4.2)."""
     if b"\x0b" in value or b"\x0c" in value:  # `split` takes these for space, DKIM does not
         return _SPACE.sub(b" ", value.replace(b"\r\n", b"")).strip(b" ")
@@ -193,7 +193,8 @@ def load_key(pem: bytes | str) -> Key:
     raise DkimError("a DKIM key is an RSA or Ed25519 key")
 
 
-def _signing(key: Key) -> tuple[Callable[[bytes], bytes], str]:
+def signing(key: Key) -> tuple[Callable[[bytes], bytes], str]:
+    """What signs octets with a key, and the name of the algorithm."""
     if isinstance(key, rsa.RSAPrivateKey):
         padding, digest = PKCS1v15(), SHA256()
         return lambda data: key.sign(data, padding, digest), "rsa-sha256"

@@ -8,7 +8,7 @@ queue rows and its events. Copies for recipients are built when they are sent.
 from . import build, facts
 from .accept import RETENTION, Acceptor, Origin, new_message_id
 from .draft import from_mime
-from .incoming import described, keep, opened, packed
+from .incoming import described, hold, keep, opened, packed, received, relay
 from .keys import make as storage_key
 from .keys import read as number_of
 from .loading import Loaded, domain_of, load
@@ -37,11 +37,14 @@ __all__ = [
     "facts",
     "forget_domain",
     "from_mime",
+    "hold",
     "keep",
     "load",
     "new_message_id",
     "number_of",
     "opened",
     "packed",
+    "received",
+    "relay",
     "storage_key",
 ]

@@ -66,7 +66,7 @@ def shared(meta: Meta, recipient: str, personal: Personal | None) -> dict[str, A
         },
         "flags": {
             "is-authenticated": meta.authenticated,
-            "is-routed": False,
+            "is-routed": meta.routed,
             "is-big": False,
             "is-system-test": False,
             "is-test-mode": meta.test_mode,
@@ -90,7 +90,7 @@ def user_variables(variables: dict[str, str]) -> dict[str, str] | str:
 
 def sender(meta: Meta) -> str:
     """Who sent it: of received mail the envelope says so."""
-    return meta.sender if meta.incoming else bare(meta.from_)
+    return meta.sender if meta.incoming or meta.routed else bare(meta.from_)
 
 
 def bare(header: str) -> str:

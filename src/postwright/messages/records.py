@@ -87,6 +87,8 @@ class Meta(msgspec.Struct, kw_only=True, omit_defaults=True):
         False  # received for a domain of ours; then `recipients` and `sender` are of the envelope
     )
     sender: str = ""
+    routed: bool = False  # received and passed on; `sender` is who sent it to us
+    envelope: str | None = None  # the envelope sender as it is to be; None: our bounce address
     encrypted: bool = False  # the stored bytes are sealed
     tracking: Plan | None = None
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from postwright.kernel.db import Prepared, Read, Write
 
@@ -46,3 +46,10 @@ def of_domain(tx: Read, domain_id: str, limit: int) -> Sequence[Any]:
 def remove(tx: Write, keys: Sequence[int]) -> None:
     """Delete messages."""
     tx.run(delete(messages).where(messages.c.id.in_(keys)))
+
+
+def hold(tx: Write, key: int, until: int) -> None:
+    """Put off the end of a message that would come before `until`."""
+    tx.run(
+        update(messages).where(messages.c.id == key, messages.c.expires_at < until).values(expires_at=until)
+    )

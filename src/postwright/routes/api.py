@@ -47,13 +47,13 @@ class RouteList(Controller):
         return Routes([shown(route) for route in found], total)
 
     @get("/v3/routes/match", id="routes.match", access=Area.ROUTES, errors=(RouteNotFound, BadRoute))
-    async def match(self, principal: Principal, router: Router, fields: MatchQuery) -> RouteShown:
+    async def match(self, principal: Principal, db: Db, router: Router, fields: MatchQuery) -> RouteShown:
         """Show the first route that an address matches."""
         try:
             address = parse_one(fields.address).spec
         except AddressError as wrong:
             raise BadRoute(f"address parameter is not valid: {wrong}") from wrong
-        route = await router.first(principal.account_id, address)
+        route = await db.scan(router.first, principal.account_id, address)
         if route is None:
             raise RouteNotFound
         return RouteShown(shown(route))
