@@ -48,7 +48,10 @@ class Srs:
             local, _, domain = sender.rpartition("@")
             day = _day(now)
             made = f"SRS0={self._mac(day, domain, local, host)}={day}={domain}={local}"
-        return f"{made}@{host}" if _is_plain(made) and len(made) <= _MAX_LOCAL else None
+        if not _is_plain(made) or len(made) > _MAX_LOCAL:
+            return None
+        made = f"{made}@{host}"
+        return made if self.reverse(made, now) is not None else None  # nothing was lost on the way there
 
     def _srs1(self, first: str, rest: str, host: str) -> str:
         return f"SRS1={self._mac(first, rest, host)}={first}={rest}"
@@ -71,12 +74,12 @@ class Srs:
 
     def _mac(self, *parts: str) -> str:
         # Letters may change case on the way back.
-        data = "\n".join(parts).lower().encode()
+        data = "\n".join(parts).lower().encode("utf-8", "replace")
         return base64.b32encode(hmac.digest(self._key, data, "sha256")).decode().lower()[:_MAC]
 
 
 def _same(ours: str, given: str) -> bool:
-    return hmac.compare_digest(ours.encode(), given.lower().encode())
+    return hmac.compare_digest(ours.encode(), given.lower().encode("utf-8", "replace"))
 
 
 def _day(now: int) -> str:
