@@ -63,6 +63,20 @@ class Collect:
         return apply
 
 
+def _replies(peer: socket.socket, count: int) -> tuple[bytes, bool]:
+    """Read until so many replies came, or the connection ended; and whether it is still open."""
+    got = b""
+    while sum(line[3:4] == b" " for line in got.splitlines()) < count or not got.endswith(b"\n"):
+        try:
+            more = peer.recv(65536)
+        except ConnectionError:
+            more = b""
+        if not more:
+            return got, False
+        got += more
+    return got, True
+
+
 class Mx:
     """The door of a world, and its worker."""
 
@@ -111,28 +125,20 @@ class Mx:
         code, text = await self.ask(work, **more)
         return code, text.decode()
 
-    async def raw(self, *pieces: bytes, wait: float = 5.0) -> bytes:
-        """Write pieces over one connection, each after the reply to the one before; all that came back."""
+    async def raw(self, *pieces: bytes, wait: float = 10.0) -> bytes:
+        """Write pieces over one connection, each after all replies to the one before; everything that came back."""
 
         def run() -> bytes:
-            got = b""
             with socket.create_connection(("127.0.0.1", self.port), timeout=wait) as peer:
-                got += peer.recv(65536)
+                got, open_ = _replies(peer, 1)
                 for piece in pieces:
+                    if not open_:
+                        break
                     peer.sendall(piece)
-                    try:
-                        more = peer.recv(65536)
-                    except (TimeoutError, ConnectionError):
-                        break
+                    in_message = got.splitlines()[-1].startswith(b"354")
+                    commands = piece.rpartition(b"\r\n.\r\n")[2] if in_message else piece
+                    more, open_ = _replies(peer, commands.count(b"\r\n") + in_message)
                     got += more
-                    if not more:
-                        break
-                peer.settimeout(0.3)
-                try:
-                    while more := peer.recv(65536):
-                        got += more
-                except (TimeoutError, ConnectionError):
-                    pass
             return got
 
         return await asyncio.to_thread(run)
@@ -163,6 +169,7 @@ async def opened(db: Db, folder: Path, **settings: Any) -> AsyncIterator[Mx]:
             tls=self_signed_context(folder, NAME),
         )
         policy = receiving.policy(context, submission, self_signed_context(folder, NAME), Directory(handlers))
+        policy.early_talker_seconds = 0.0
         for name, value in changes.items():
             setattr(policy, name, value)
         worker = InboundWorker(
@@ -173,6 +180,7 @@ async def opened(db: Db, folder: Path, **settings: Any) -> AsyncIterator[Mx]:
             yield Mx(api, policy, worker, collect, server.sockets[0].getsockname()[1])
             for connection in list(policy.connections):
                 connection.abort()
+        await policy.drain()
 
 
 @pytest.fixture

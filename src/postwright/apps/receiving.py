@@ -4,8 +4,8 @@ import ssl
 
 from postwright.arrivals import Handler
 from postwright.forwarding import Forwarding, Relay, Returns, Routing
-from postwright.inbound import Directory, InboundWorker, Kept, Receiver
-from postwright.inbound.smtp import MxPolicy
+from postwright.inbound import Assessor, Directory, InboundWorker, Judge, Kept, PeerLimits, Receiver, Rspamd
+from postwright.inbound.smtp import EARLY_TALKER_SECONDS, MxPolicy
 from postwright.mail.smtp import Policy
 from postwright.routes import Router
 
@@ -44,14 +44,25 @@ def policy(
     context: Context, submission: Policy, tls: ssl.SSLContext, found: Directory | None = None
 ) -> MxPolicy:
     """The rules of the MX door."""
+    rspamd = Rspamd(context.settings.rspamd) if context.settings.rspamd else None
     return MxPolicy(
         db=context.db,
         receiver=receiver(context),
         directory=found or directory(context),
+        assessor=Assessor(judge(context), rspamd, context.hostname),
         submission=submission,
         hostname=context.hostname,
         tls=tls,
+        limits=PeerLimits() if context.settings.limits_on else None,
+        # On a laptop every test would wait for it.
+        early_talker_seconds=EARLY_TALKER_SECONDS if context.settings.delivery == "live" else 0.0,
     )
+
+
+def judge(context: Context) -> Judge | None:
+    """Who looks at what a sender can prove; nobody where nothing may leave the machine, not even a question."""
+    settings = context.settings
+    return None if settings.capture and not settings.dns else Judge(settings, context.hostname)
 
 
 def receiver(context: Context) -> Receiver:

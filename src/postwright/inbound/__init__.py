@@ -6,9 +6,24 @@ for each recipient that is not a report or an unsubscription.
 """
 
 from . import facts
+from .assess import Assessor
 from .directory import Directory
+from .judging import Judge
 from .kept import Kept, stored
+from .limits import PeerLimits
 from .receive import Receiver
+from .rspamd import Rspamd
 from .worker import InboundWorker
 
-__all__ = ["Directory", "InboundWorker", "Kept", "Receiver", "facts", "stored"]
+__all__ = [
+    "Assessor",
+    "Directory",
+    "InboundWorker",
+    "Judge",
+    "Kept",
+    "PeerLimits",
+    "Receiver",
+    "Rspamd",
+    "facts",
+    "stored",
+]

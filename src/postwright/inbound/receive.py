@@ -3,18 +3,19 @@
 import msgspec
 
 from postwright import arrivals, events, messages
-from postwright.arrivals import Arrival, Attached, Spam, Verdict
+from postwright.arrivals import Arrival, Attached
 from postwright.kernel import failpoints
 from postwright.kernel.clock import SECOND, Clock
 from postwright.kernel.db import Db, Write
 from postwright.kernel.ids import Sequence, hex_id
 from postwright.kernel.secrets import Vault
-from postwright.mail.headers import decode, encode_all, format_date
+from postwright.mail.headers import encode, format_date
 from postwright.mail.mime import Parsed
 from postwright.spool import Blob, Spool
 
 from . import facts
 from .directory import Found
+from .findings import Findings
 
 MAX_TEXT = 1000  # characters of a header text that are kept for events
 
@@ -66,23 +67,16 @@ class Receiver:
         found: list[Found],
         raw: bytes,
         parsed: Parsed,
-        *,
-        verdict: Verdict,
-        spam: Spam | None,
-        fields: list[tuple[str, str]],
+        findings: Findings,
     ) -> str:
-        """Store the message durably for each domain among `found`; its queue id. Raises StoreUnavailable, OSError.
-
-        `fields` are what judging adds to the header, above our Received field.
-        """
+        """Store the message durably for each domain among `found`; its queue id. Raises StoreUnavailable, OSError."""
         queue_id = hex_id()
         by_domain: dict[str, list[Found]] = {}
         for each in found:
             by_domain.setdefault(each.domain.id, []).append(each)
         # One copy for each domain: what one keeps or deletes is nothing to the other.
         copies = [
-            await self._copy(peer, group, raw, parsed, verdict, spam, fields, queue_id)
-            for group in by_domain.values()
+            await self._copy(peer, group, raw, parsed, findings, queue_id) for group in by_domain.values()
         ]
         failpoints.hit("inbound.before")
         await self._db.write(self._store, copies)
@@ -104,9 +98,7 @@ class Receiver:
         group: list[Found],
         raw: bytes,
         parsed: Parsed,
-        verdict: Verdict,
-        spam: Spam | None,
-        fields: list[tuple[str, str]],
+        findings: Findings,
         queue_id: str,
     ) -> _Copy:
         now = self._clock.now()
@@ -139,17 +131,17 @@ class Receiver:
             ],
             storage_key=storage_key,
             storage_url=f"{self._base_url}/v3/domains/{domain.name}/messages/{storage_key}",
-            verdict=verdict,
-            spam=spam,
+            verdict=findings.verdict,
+            spam=findings.spam,
             encrypted=domain.encrypt_incoming,
         )
         above = [
             ("X-Mailgun-Incoming", "Yes"),
             ("X-Envelope-From", f"<{peer.sender}>"),
-            *fields,
+            *findings.fields,
             ("Received", self._received(peer, queue_id, only, now)),
         ]
-        content = messages.packed(encode_all(above) + raw, self._vault if domain.encrypt_incoming else None)
+        content = messages.packed(_encoded(above) + raw, self._vault if domain.encrypt_incoming else None)
         return _Copy(
             arrival,
             await self._spool.prepare(content),
@@ -161,9 +153,17 @@ class Receiver:
         """The value of our trace field (RFC 5321 §4.4, RFC 3848, RFC 6531 §4.3)."""
         protocol = ("UTF8SMTP" if peer.smtputf8 else "ESMTP") + ("S" if peer.tls else "")
         address = f"IPv6:{peer.address}" if ":" in peer.address else peer.address
-        helo = decode(peer.helo) or "unknown"
-        to = f" for <{only}>" if only else ""
+        helo = peer.helo if peer.helo.isascii() else "unknown"
+        to = f" for <{only}>" if only and only.isascii() else ""
         return (
             f"from {helo} ([{address}]) by {self._hostname} with {protocol} id {queue_id}{to}; "
             f"{format_date(now // SECOND)}"
         )
+
+
+def _encoded(fields: list[tuple[str, str]]) -> bytes:
+    """The fields as they stand in a message; an address outside ASCII stays what it is (RFC 6532)."""
+    return b"".join(
+        f"{name}: {value}\r\n".encode() if name == "X-Envelope-From" else encode(name, value)
+        for name, value in fields
+    )

@@ -6,13 +6,16 @@ import ssl
 
 import msgspec
 
-from postwright.arrivals import Head, Verdict
+from postwright.arrivals import Head
 from postwright.kernel.db import Db, Read, StoreUnavailable
 from postwright.mail.mime import Parsed, parse
 from postwright.mail.smtp import Decision, Envelope, Policy, Reply, Session
 
 from . import structure
+from .assess import Assessor
 from .directory import Directory, Found, Refusal
+from .judging import without_forged
+from .limits import PeerLimits
 from .receive import Peer, Receiver
 
 log = logging.getLogger("postwright.inbound")
@@ -20,6 +23,12 @@ log = logging.getLogger("postwright.inbound")
 MAX_SIZE = 25 * 1024 * 1024
 MAX_RECIPIENTS = 100  # delivery-engineering.md section 9; the rest comes in another transaction
 PARSE_INLINE = 256 * 1024  # octets; parsing more takes long enough to be given to a thread
+MAX_MESSAGES = 100  # of one connection
+MAX_UNKNOWN = 5  # recipients that nobody knows, of one connection
+EARLY_TALKER_SECONDS = 0.5  # that a client must wait for the greeting, which a spammer in a hurry does not
+TOO_MANY_CONNECTIONS = Reply(421, "4.7.0", "Too many connections from your network, try again later")
+TOO_MANY_MESSAGES = Reply(421, "4.7.0", "Too many messages from your network, try again later")
+TOO_MANY_UNKNOWN = Reply(421, "4.7.0", "Too many unknown recipients")
 ONE_FOR_BOUNCES = Reply(452, "4.5.3", "A message without sender goes to one recipient at a time")
 OTHER_RULES = Reply(452, "4.5.3", "This domain judges mail by other rules, please send to it separately")
 STORAGE = Reply(451, "4.3.0", "The message store is not available right now, please try again")
@@ -30,6 +39,7 @@ class State(msgspec.Struct):
 
     sender: str = ""
     found: list[Found] = []
+    unknown: int = 0
 
 
 class MxPolicy(Policy):
@@ -41,9 +51,12 @@ class MxPolicy(Policy):
         db: Db,
         receiver: Receiver,
         directory: Directory,
+        assessor: Assessor,
         submission: Policy,
         hostname: str,
         tls: ssl.SSLContext,
+        limits: PeerLimits | None,
+        early_talker_seconds: float = EARLY_TALKER_SECONDS,
     ) -> None:
         super().__init__(
             hostname=hostname,
@@ -53,14 +66,23 @@ class MxPolicy(Policy):
             auth_offered=True,
             auth_without_tls=submission.auth_without_tls,
             logins=submission.logins,
+            max_messages=MAX_MESSAGES,
+            strict_dialogue=True,
+            early_talker_seconds=early_talker_seconds,
         )
         self._db = db
         self._receiver = receiver
         self._directory = directory
+        self._assessor = assessor
         self._submission = submission
+        self.limits = limits
 
     async def connect(self, session: Session) -> Decision:
         """Begin a connection."""
+        sessions = (connection.session for connection in self.connections)
+        others = (other.peer for other in sessions if other.state is not None)
+        if self.limits is not None and not self.limits.connect(session.peer, others):
+            return TOO_MANY_CONNECTIONS
         session.state = State()
         return None
 
@@ -73,6 +95,8 @@ class MxPolicy(Policy):
         session.state.sender, session.state.found = address, []
         if session.login is not None:
             return await self._submission.mail_from(session, address, params)
+        if self.limits is not None and not self.limits.message(session.peer):
+            return TOO_MANY_MESSAGES
         return None
 
     async def rcpt_to(self, session: Session, address: str, params: dict[str, str]) -> Decision:
@@ -85,7 +109,8 @@ class MxPolicy(Policy):
         try:
             found = await self._db.read(self._directory.find, address)
         except Refusal as refusal:
-            return refusal.reply
+            state.unknown += 1
+            return refusal.reply if state.unknown < MAX_UNKNOWN else TOO_MANY_UNKNOWN
         if state.found and found.domain.spam_action != state.found[0].domain.spam_action:
             return OTHER_RULES
         state.found.append(found)
@@ -97,6 +122,8 @@ class MxPolicy(Policy):
             taken = await self._submission.message(session, envelope)
             assert isinstance(taken, Reply)
             return taken
+        if self.limits is not None:
+            self.limits.received(session.peer, len(envelope.data))
         refusal = structure.before_parsing(envelope.data)
         if refusal is not None:
             return refusal
@@ -113,15 +140,20 @@ class MxPolicy(Policy):
         )
         try:
             found = await self._db.read(self._take, envelope.recipients, parsed.headers)
-            queue_id = await self._receiver.receive(
-                peer, found, envelope.data, parsed, verdict=Verdict(), spam=None, fields=[]
-            )
+            findings = await self._assessor.assess(peer, found, envelope.data)
+            raw = without_forged(envelope.data, self.hostname)
+            queue_id = await self._receiver.receive(peer, found, raw, parsed, findings)
         except Refusal as refused:
             return refused.reply
         except (StoreUnavailable, OSError):
             log.exception("a message could not be stored")
             return STORAGE
         return Reply(250, "2.0.0", f"Ok: queued as {queue_id}")
+
+    async def drain(self) -> None:
+        """Let messages that are being received finish, then close everything."""
+        await super().drain()
+        await self._assessor.close()
 
     def _take(self, tx: Read, recipients: tuple[str, ...], head: Head) -> list[Found]:
         """Those recipients for whom somebody takes this message. Raises Refusal when there are none.

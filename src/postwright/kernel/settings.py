@@ -72,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     event_retention_days: int = 30  # of events, and of the delivery journal
     audit_retention_days: int = 365  # of the record of who changed what
     metrics: str = "loopback"  # who may read /metrics without a key: loopback · open · networks with commas
+    rspamd: str = ""  # URL of an rspamd that scores received mail, such as http://127.0.0.1:11333
     log_level: str = "info"
 
     @property
@@ -245,6 +246,8 @@ def _checked(settings: Settings) -> Settings:
     settings.metrics_readers()
     if settings.tls_key and not settings.tls_cert:
         raise SettingsError(f"{PREFIX}TLS_KEY without {PREFIX}TLS_CERT")
+    if settings.rspamd and not settings.rspamd.startswith(("http://", "https://")):
+        raise SettingsError(f"{PREFIX}RSPAMD={settings.rspamd}: an http:// or https:// URL expected")
     if settings.dns:
         host_port(settings.dns, PREFIX + "DNS")
     for address, _ in settings.sources():

@@ -37,6 +37,11 @@ class Connection(asyncio.Protocol):
         self._seen = 0.0  # loop time of the last input
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def session(self) -> Session:
+        """What hooks see of it."""
+        return self._session
+
     # -- the connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -61,6 +61,7 @@ class Policy:
         auth_offered: bool = False,
         auth_without_tls: bool = False,
         strict_newlines: bool = True,
+        strict_dialogue: bool = False,
         pipelining: bool = True,
         idle_seconds: float = 300.0,
         early_talker_seconds: float = 0.0,
@@ -76,6 +77,7 @@ class Policy:
         self.auth_offered = auth_offered or auth_required
         self.auth_without_tls = auth_without_tls
         self.strict_newlines = strict_newlines
+        self.strict_dialogue = strict_dialogue  # hang up on who speaks out of turn, or no SMTP
         self.pipelining = pipelining
         self.idle_seconds = idle_seconds  # RFC 5321 §4.5.3.2.7: at least 5 minutes
         self.early_talker_seconds = early_talker_seconds

@@ -10,6 +10,9 @@ from .connection import Connection, cipher_of
 from .policy import Decision, Envelope, Policy
 from .replies import Reply
 
+# Commands that must be the last of a group (RFC 2920 §3.1). Behind STARTTLS everything is thrown away anyway.
+_LAST = frozenset({b"EHLO", b"HELO", b"DATA", b"AUTH"})
+
 
 class SmtpServer(Connection):
     """Serves one connection. Commands are executed one at a time, in order, also when they come in groups."""
@@ -46,7 +49,15 @@ class SmtpServer(Connection):
             self._auth_line(line)
             return
         verb, _, rest = line.partition(b" ")
-        handler = self._verbs.get(verb.upper())
+        verb = verb.upper()
+        handler = self._verbs.get(verb)
+        if self._policy.strict_dialogue:
+            if handler is None and not self._session.helo:
+                self._end(replies.UNKNOWN)  # a browser, or worse: what follows is no SMTP either
+                return
+            if self._buffer and verb in _LAST:
+                self._end(replies.OUT_OF_TURN)
+                return
         if handler is None:
             self._error(replies.UNKNOWN)
             return
