@@ -75,7 +75,6 @@ def test_delivery_time(text: str, seconds: int) -> None:
         ("recipient-variables", "[1]", "'recipient-variables' parameter is not a valid JSON"),
         ("o:secondary-dkim", "nonsense", "nonsense is not a valid secondary dkim domain name"),
         ("o:time-zone-localize", "25:00", "25:00 invalid 24 hour time(value of 'o:time-zone-localize')"),
-        ("template", "welcome", "template 'welcome' not found"),
     ],
 )
 def test_refusals(name: str, value: str, message: str) -> None:

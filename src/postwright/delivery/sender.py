@@ -16,7 +16,8 @@ from postwright.kernel.db import Db, StoreUnavailable
 from postwright.kernel.secrets import Vault
 from postwright.mail.dkim import Signer
 from postwright.mail.smtp import Answer, Disconnected, SendResult, SmtpError
-from postwright.messages import Loaded, Meta, Personal, Traces, build, decode_personal
+from postwright.messages import Loaded, Meta, Personal, Traces, build, decode_personal, personalised
+from postwright.templates import CannotRender, RenderFailed
 from postwright.tracking import Tokens
 
 from .connector import Connector, HostRefused, Link
@@ -161,7 +162,8 @@ class Trip:
             route = await self._sender.destinations.route(item.site)
             routed = time.monotonic() - started
             signers = await self._sender.signers.of(meta)
-            common = self._sender.copy(loaded, personal, signers, item.recipient)
+            filled = await personalised(loaded, personal)
+            common = self._sender.copy(filled, personal, signers, item.recipient)
             built = build.finish(
                 meta, common, item.recipient, self._sender.traces.sid(meta.id, item.recipient)
             )
@@ -171,6 +173,10 @@ class Trip:
             verdict = _PERMANENT if no.permanent else _TEMPORARY
             attempt = Attempt(code=no.code, text=no.text, enhanced=no.enhanced, verdict=verdict)
             attempt.trace = Trace(tried=no.tried)
+        except (RenderFailed, CannotRender) as no:
+            code, enhanced = no.smtp
+            verdict = _PERMANENT if isinstance(no, RenderFailed) else _TEMPORARY
+            attempt = Attempt(code=code, text=no.text, enhanced=enhanced, verdict=verdict)
         except HostRefused as no:
             attempt = _of_reply(no.reply, no.host)
             attempt.trace = Trace(tried=no.tried)

@@ -15,6 +15,7 @@ from .loading import Loaded, domain_of, load
 from .options import Options
 from .records import Attached, Meta, MimeContent, Personal, decode_personal
 from .retention import expire, forget_domain
+from .templating import personalised
 from .traces import Trace, Traces
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "number_of",
     "opened",
     "packed",
+    "personalised",
     "received",
     "relay",
     "storage_key",

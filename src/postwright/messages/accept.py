@@ -192,6 +192,7 @@ class Acceptor:
             ips=origin.ips,
             return_host=origin.return_host,
             suppress_headers=options.suppress_headers,
+            template=draft.template,
         )
 
 

@@ -23,7 +23,7 @@ from postwright.tracking import has_variables
 
 from .errors import BadParameter, Looping, MessageTooLarge, NoRecipients, TooManyRecipients
 from .options import TRACKING_OPTIONS, Options
-from .records import Attached, Content, FormContent, MimeContent, Part, Personal
+from .records import Attached, Content, FormContent, MimeContent, Part, Personal, UsedTemplate
 
 MAX_RECIPIENTS = 1000  # behaviour.md 2.1
 MAX_RECEIVED = 50  # servers a message may have passed (delivery-engineering.md 2.8; RFC 5321 §6.3)
@@ -51,6 +51,7 @@ class Draft(msgspec.Struct, kw_only=True):
     attachments: list[Attached] = []
     amp: bool = False
     unsubscribe_variables: bool = False  # in a header or a text
+    template: UsedTemplate | None = None
 
 
 class Form(msgspec.Struct, kw_only=True):

@@ -76,6 +76,8 @@ def shared(meta: Meta, recipient: str, personal: Personal | None) -> dict[str, A
     }
     if meta.batch_id:
         data["batch"] = {"id": meta.batch_id}
+    if meta.template:
+        data["template"] = meta.template
     if meta.encrypted:
         data["flags"]["is-encrypted"] = True
     return data

@@ -35,6 +35,15 @@ TRACKING_OPTIONS = (
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d|(0?[1-9]|1[0-2]):[0-5]\d\s?[AaPp][Mm]")
 
 
+class TemplateWish(msgspec.Struct, frozen=True, kw_only=True):
+    """The template that the message is to be made of."""
+
+    name: str
+    version: str = ""  # its tag; "": the active one
+    text: bool = False  # a text part made of the HTML is wanted too
+    variables: dict[str, Any] = {}
+
+
 class Options(msgspec.Struct, kw_only=True):
     """The options of one message, checked."""
 
@@ -55,6 +64,7 @@ class Options(msgspec.Struct, kw_only=True):
     tracking: Wish = Wish()
     tracking_given: list[tuple[str, str]] = []  # those options as they were given
     recipient_variables: dict[str, dict[str, Any]] | None = None
+    template: TemplateWish | None = None
 
 
 def parse(raw: Raw, now: int, own_ips: frozenset[str]) -> Options:
@@ -64,8 +74,6 @@ def parse(raw: Raw, now: int, own_ips: frozenset[str]) -> Options:
         raise OptionsTooLarge
     if _last(raw, "o:archive-to"):
         raise BadParameter("o:archive-to is not available on this server yet")
-    if _last(raw, "template"):
-        raise BadParameter(f"template '{_last(raw, 'template')[:200]}' not found")
     _schedules(raw)
     if _last(raw, "o:sending-ip-pool"):
         raise SendingRefused(f"Rejected: IP pool {_last(raw, 'o:sending-ip-pool')[:64]} does not exist")
@@ -98,6 +106,7 @@ def parse(raw: Raw, now: int, own_ips: frozenset[str]) -> Options:
         tracking=_tracking(raw),
         tracking_given=[(name, _last(raw, name)) for name in TRACKING_OPTIONS if _last(raw, name)],
         recipient_variables=_recipient_variables(_last(raw, "recipient-variables")),
+        template=_template(raw),
     )
 
 
@@ -118,6 +127,23 @@ def _flag(raw: Raw, name: str) -> bool | None:
             f"Invalid value for '{name}': {value[:64]}. It can be 'yes', 'no', 'true', 'false'"
         )
     return value in _YES
+
+
+def _template(raw: Raw) -> TemplateWish | None:
+    name = _last(raw, "template")
+    if not name:
+        return None
+    given = _last(raw, "t:variables")
+    try:
+        variables = msgspec.json.decode(given, type=dict[str, Any]) if given else {}
+    except (msgspec.DecodeError, RecursionError) as wrong:
+        raise BadParameter("'t:variables' parameter is not a valid JSON") from wrong
+    return TemplateWish(
+        name=name,
+        version=_last(raw, "t:version"),
+        text=_flag(raw, "t:text") is True,
+        variables=variables,
+    )
 
 
 def _tracking(raw: Raw) -> Wish:

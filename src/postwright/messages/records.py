@@ -15,6 +15,24 @@ class Part(msgspec.Struct, array_like=True):
     data: bytes
 
 
+class Pinned(msgspec.Struct, frozen=True, kw_only=True):
+    """A template as it was when the message was accepted, for copies that have to be filled one by one."""
+
+    html: str
+    headers: dict[str, str]
+    text: bool
+    given: dict[str, Any]  # t:variables
+    variables: dict[str, str]  # v:
+
+
+class UsedTemplate(msgspec.Struct, frozen=True, rename={"is_text": "is-text"}):
+    """How events tell of a message's template."""
+
+    name: str
+    version: str
+    is_text: bool
+
+
 class FormContent(msgspec.Struct, tag="form", kw_only=True):
     """A message in pieces, because each recipient's copy is made of them separately."""
 
@@ -24,6 +42,7 @@ class FormContent(msgspec.Struct, tag="form", kw_only=True):
     amp: str | None = None
     attachments: list[Part] = []
     inlines: list[Part] = []
+    pinned: Pinned | None = None
 
 
 class MimeContent(msgspec.Struct, tag="mime", kw_only=True):
@@ -31,6 +50,7 @@ class MimeContent(msgspec.Struct, tag="mime", kw_only=True):
 
     raw: bytes
     personal: bool = False
+    pinned: Pinned | None = None
 
 
 Content = FormContent | MimeContent
@@ -83,6 +103,7 @@ class Meta(msgspec.Struct, kw_only=True, omit_defaults=True):
     sending_ip: str = ""  # the address that was asked for
     ips: str = ""  # the domain's own addresses, with commas
     suppress_headers: list[str] = []
+    template: UsedTemplate | None = None
     incoming: bool = (
         False  # received for a domain of ours; then `recipients` and `sender` are of the envelope
     )

@@ -17,9 +17,10 @@ from postwright.mail.addresses import Address, AddressError, parse_one
 from postwright.mail.smtp import Envelope, Policy, Reply, Session
 
 from .accept import Acceptor, Origin, new_message_id
-from .draft import MAX_RECIPIENTS, MAX_SIZE, from_mime
+from .draft import MAX_RECIPIENTS, MAX_SIZE
 from .headers import opened
 from .options import parse
+from .templating import Owner, mime_draft
 
 # That a password matches a stored hash is remembered this long: Argon2 takes tens of milliseconds, a burst of
 # sessions must not pay it each time. The hash itself is read anew, so that a changed password holds at once.
@@ -103,7 +104,8 @@ class SubmissionPolicy(Policy):
         options = parse(raw_options, now, self._own_ips)
         recipients: list[Address] = [parse_one(address) for address in envelope.recipients]
         name = credential.domain
-        draft = from_mime(raw, recipients, options, name, new_message_id(now, name), now)
+        owner = Owner(credential.account_id, credential.domain_id, name)
+        draft = await mime_draft(self._db, owner, raw, recipients, options, new_message_id(now, name), now)
         origin = Origin(
             account_id=credential.account_id,
             domain_id=credential.domain_id,

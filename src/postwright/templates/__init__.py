@@ -9,13 +9,14 @@ and size of a rendering are bounded.
 
 from .data import combine, texts_of
 from .errors import CannotRender, RenderFailed, TemplateMissing
-from .render import Renderer, renderer
+from .render import Job, Renderer, renderer
 from .service import Found, find, forget_domain
 from .totext import to_text
 
 __all__ = [
     "CannotRender",
     "Found",
+    "Job",
     "RenderFailed",
     "Renderer",
     "TemplateMissing",

@@ -6,22 +6,33 @@ from litestar import Request
 
 from postwright.accounts import Area
 from postwright.domains import Domain, DomainNotFound, DomainScope, domain_scope
+from postwright.kernel.db import Db
 from postwright.kernel.http import Controller, Upload, post
 from postwright.kernel.settings import Settings
 from postwright.mail.headers import decode
 from postwright.mail.mime import parse_head
+from postwright.templates import RenderFailed, TemplateMissing
 
 from ..accept import Acceptor, Origin, new_message_id
-from ..draft import Form, from_form, from_mime
+from ..draft import Form
 from ..draft import envelope as envelope_of
 from ..errors import BadParameter, OptionsTooLarge, SendingRefused, TooManyRecipients
 from ..headers import options_of
 from ..options import parse
 from ..records import Part
 from ..schemas import SendForm, SendMime, Sent, option_fields
+from ..templating import Owner, form_draft, mime_draft
 
 HttpRequest = Request[Any, Any, Any]
-_ERRORS = (BadParameter, OptionsTooLarge, TooManyRecipients, SendingRefused, DomainNotFound)
+_ERRORS = (
+    BadParameter,
+    OptionsTooLarge,
+    TooManyRecipients,
+    TemplateMissing,
+    RenderFailed,
+    SendingRefused,
+    DomainNotFound,
+)
 
 
 class Sending(Controller):
@@ -40,6 +51,7 @@ class Sending(Controller):
         request: HttpRequest,
         tenant: DomainScope,
         fields: SendForm,
+        db: Db,
         acceptor: Acceptor,
         settings: Settings,
         base_url: str,
@@ -47,7 +59,7 @@ class Sending(Controller):
         """Send a message made of the given fields."""
         now = acceptor.clock.now()
         options = parse(option_fields(fields), now, own_ips(settings))
-        if not fields.from_.strip():
+        if not fields.from_.strip() and options.template is None:
             raise BadParameter("from parameter is missing")
         form = Form(
             from_=fields.from_,
@@ -61,7 +73,8 @@ class Sending(Controller):
             attachments=_parts(fields.attachment),
             inlines=_parts(fields.inline),
         )
-        draft = from_form(form, options, tenant.name, new_message_id(now, tenant.name), now)
+        new_id = new_message_id(now, tenant.name)
+        draft = await form_draft(db, _owner(tenant), form, options, new_id, now)
         message_id = await acceptor.accept(draft, origin(request, tenant, base_url))
         return Sent(f"<{message_id}>")
 
@@ -76,6 +89,7 @@ class Sending(Controller):
         request: HttpRequest,
         tenant: DomainScope,
         fields: SendMime,
+        db: Db,
         acceptor: Acceptor,
         settings: Settings,
         base_url: str,
@@ -86,9 +100,8 @@ class Sending(Controller):
         # Control headers inside the message count like the fields of the same meaning, which win.
         given = options_of([(name, decode(value)) for name, value in parse_head(raw)])
         options = parse(given | option_fields(fields), now, own_ips(settings))
-        draft = from_mime(
-            raw, envelope_of(fields.to), options, tenant.name, new_message_id(now, tenant.name), now
-        )
+        new_id = new_message_id(now, tenant.name)
+        draft = await mime_draft(db, _owner(tenant), raw, envelope_of(fields.to), options, new_id, now)
         message_id = await acceptor.accept(draft, origin(request, tenant, base_url))
         return Sent(f"<{message_id}>")
 
@@ -113,6 +126,10 @@ def origin(request: HttpRequest, tenant: DomainScope, base_url: str) -> Origin:
 def own_ips(settings: Settings) -> frozenset[str]:
     """The addresses this installation may send from."""
     return frozenset(address for address, _ in settings.sources())
+
+
+def _owner(tenant: DomainScope) -> Owner:
+    return Owner(tenant.account_id, tenant.domain_id, tenant.name)
 
 
 def _parts(uploads: list[Upload]) -> list[Part]:
