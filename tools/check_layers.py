@@ -18,7 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(line.split(" | "))
     for line in (
         "apps | testing | migrations",
-        "forwarding",
+        "forwarding | operations",
         "webhooks | analytics | logs | alerts | panel | delivery | inbound | capture",
         "tlsrpt | reports",
         "tlspolicy | journal",

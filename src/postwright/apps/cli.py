@@ -15,7 +15,7 @@ from postwright.kernel.db.migrate import NewerSchema, migrate
 from postwright.kernel.secrets import SecretsError
 from postwright.kernel.settings import Settings, SettingsError, load
 
-from . import inbox, keys, supervisor, welcome
+from . import inbox, keys, queue, supervisor, welcome
 from .start import start
 
 
@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     shown = commands.add_parser("inbox", help="list the newest captured messages")
     shown.add_argument("--limit", type=int, default=20)
     shown.set_defaults(run=inbox.show)
+    queue.add(commands)
     return parser
 
 

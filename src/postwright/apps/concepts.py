@@ -11,6 +11,7 @@ from postwright.forwards.api import CONTROLLERS as FORWARDS
 from postwright.journal.api import CONTROLLERS as JOURNAL
 from postwright.logs.api import CONTROLLERS as LOGS
 from postwright.messages.api import CONTROLLERS as MESSAGES
+from postwright.operations.api import CONTROLLERS as OPERATIONS
 from postwright.routes.api import CONTROLLERS as ROUTES
 from postwright.suppressions.api import CONTROLLERS as SUPPRESSIONS
 from postwright.templates.api import CONTROLLERS as TEMPLATES
@@ -25,6 +26,7 @@ CONTROLLERS = (
     *MESSAGES,
     *LOGS,
     *JOURNAL,
+    *OPERATIONS,
     *SUPPRESSIONS,
     *TEMPLATES,
     *TLS_REPORTS,

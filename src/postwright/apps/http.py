@@ -10,6 +10,7 @@ from litestar.types import ASGIApp
 
 from postwright import domains, tracking
 from postwright.accounts import auth
+from postwright.delivery import Sources
 from postwright.kernel.http import make_app
 from postwright.kernel.http.openapi import OpenApi
 from postwright.kernel.http.server import BoundedProtocol
@@ -46,6 +47,7 @@ def build(context: Context, outgoing: Outgoing) -> ASGIApp:
         ),
         "router": Router(),
         "owns_domain": domains.owns,
+        "sources": Sources(context.settings, context.hostname),
         "scraper": metrics.Scraper(context.settings, context.db, context.clock),
         "installation": domains.Installation.of(context.settings, context.hostname),
     }

@@ -7,6 +7,8 @@ what came of it: the queue row's next state and its event, in one transaction. W
 
 from . import tables as tables
 from .outcome import ambiguous_seconds
+from .sources import Source, Sources
+from .store import active as suspensions
 from .worker import Delivery
 
-__all__ = ["Delivery", "ambiguous_seconds"]
+__all__ = ["Delivery", "Source", "Sources", "ambiguous_seconds", "suspensions"]

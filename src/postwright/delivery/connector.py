@@ -80,7 +80,7 @@ class Connector:
         receives: Callable[[str], Awaitable[bool]] = _nobody,
         results: Results | None = None,
     ) -> None:
-        self._sources = sources
+        self.sources = sources
         self._policies = policies
         self._receives = receives  # whether mail for a domain is ours to receive
         self._results = results
@@ -99,7 +99,7 @@ class Connector:
 
     def source(self, meta: Meta, site: str, host: Host) -> Source | None:
         """Where a message to `host` leaves from."""
-        return self._sources.choose(meta, site, host.address)
+        return self.sources.choose(meta, site, host.address)
 
     async def suits(self, link: Link, route: Route, meta: Meta, site: str) -> bool:
         """Whether a message could have opened `link` itself."""
@@ -265,7 +265,7 @@ class Connector:
         client = await SmtpClient.connect(host.address, host.port, source=bound or None, dialogue=dialogue)
         try:
             await client.ehlo(source.name)
-            us = route.published and self._sources.is_us(client.names)
+            us = route.published and self.sources.is_us(client.names)
             if us and not await self._receives(route.domain):
                 raise Looped(f"{host.name} is this server")
         except BaseException:

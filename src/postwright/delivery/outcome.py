@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from postwright import events, journal, queue, suppressions
+from postwright import events, journal, levers, queue, suppressions
 from postwright.failures import Verdict
 from postwright.kernel.clock import SECOND
 from postwright.kernel.db import Write
@@ -142,6 +142,23 @@ class Recorder:
             outcome="suppressed",
         )
         return False
+
+    def hold(self, tx: Write, now: int, item: queue.Item, rule: levers.Rule) -> bool:
+        """Keep a recipient back for an operator's rule. False: the rule has ended meanwhile, or the lease."""
+        if not levers.stands(tx, rule.id):
+            queue.give_back(tx, [item], now)
+            return False
+        if not queue.hold(tx, item, levers.named(rule.id), now):
+            return False
+        noted = journal.Record(
+            outcome=journal.DELAYED,
+            number=item.attempts + 1,
+            cause="held",
+            decision=f"wait until {levers.named(rule.id)} is ended",
+            description=rule.note,
+        )
+        journal.note(tx, now, item, noted)
+        return True
 
     def record(
         self, tx: Write, now: int, item: queue.Item, meta: Meta, personal: Personal | None, attempt: Attempt

@@ -14,6 +14,7 @@ from postwright.kernel import failpoints
 from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db, StoreUnavailable
 from postwright.kernel.secrets import Vault
+from postwright.levers import Levers, Rule, Subject
 from postwright.mail.dkim import Signer
 from postwright.mail.smtp import Answer, Disconnected, SendResult, SmtpError
 from postwright.messages import Loaded, Meta, Personal, Traces, build, decode_personal, personalised
@@ -48,11 +49,13 @@ class Sender:
         destinations: Destinations,
         connector: Connector,
         load: Callable[[int], Awaitable[Loaded | None]],
+        levers: Levers,
     ) -> None:
         self.db, self.clock, self.vault = db, clock, vault
         self.signers, self.recorder, self.destinations = signers, recorder, destinations
         self.connector = connector
         self.load = load
+        self.levers = levers
         self.traces = Traces(vault)
         self._links = Tokens(vault)
         self._begun: dict[int, tuple[queue.Item, float]] = {}  # attempts, and when their lease was confirmed
@@ -79,6 +82,28 @@ class Sender:
                 await self.db.write(queue.start, item, self.clock.now())
                 if item.id in self._begun:
                     self._begun[item.id] = (item, now)
+
+    def rerouted(self, item: queue.Item, loaded: Loaded) -> tuple[Loaded, Host | None]:
+        """The message as operators' rules want it sent: from other addresses, or to a host that takes it on."""
+        rule = self.levers.reroute(self._subject(item, loaded.meta))
+        if rule is None or rule.target is None:
+            return loaded, None
+        target = rule.target
+        if target.host:
+            return loaded, Host(target.host, target.host, target.port)
+        meta = msgspec.structs.replace(loaded.meta, sending_ip="", ips=",".join(target.source_ips))
+        return msgspec.structs.replace(loaded, meta=meta), None
+
+    def pause(self, item: queue.Item, meta: Meta) -> Rule | None:
+        """The rule that holds a recipient back."""
+        return self.levers.pause(self._subject(item, meta))
+
+    def _subject(self, item: queue.Item, meta: Meta) -> Subject:
+        def source() -> str:
+            chosen = self.connector.sources.choose(meta, self.destinations.site(item.site), "")
+            return chosen.address if chosen else ""
+
+        return Subject(item.account_id, item.domain_id, item.site, meta.tags, source)
 
     def copy(
         self, loaded: Loaded, personal: Personal | None, signers: list[Signer], recipient: str
@@ -116,8 +141,15 @@ class Trip:
             # Its message expired or its domain is gone: nothing is left to say about it.
             await self._recorded(queue.finish, item)
             return
-        meta = loaded.meta
         now = sender.clock.now()
+        other: Host | None = None
+        if sender.levers.any:
+            loaded, other = sender.rerouted(item, loaded)
+            rule = sender.pause(item, loaded.meta)
+            if rule is not None:
+                await self._recorded(sender.recorder.hold, now, item, rule)
+                return
+        meta = loaded.meta
         if now >= item.give_up_at:
             await self._recorded(sender.recorder.give_up, now, item, meta, personal)
             return
@@ -129,7 +161,7 @@ class Trip:
             return  # nothing was sent; the lease will run out
         failpoints.hit("delivery.started")
         with sender.holding(item):
-            attempt = await self._attempt(item, loaded, personal)
+            attempt = await self._attempt(item, loaded, personal, other)
         failpoints.hit("delivery.sent")
         await self._recorded(sender.recorder.record, sender.clock.now(), item, meta, personal, attempt)
         failpoints.hit("delivery.recorded")
@@ -151,7 +183,9 @@ class Trip:
                 log.error("the store refuses an outcome; trying again")
                 await asyncio.sleep(STORE_RETRY_SECONDS)
 
-    async def _attempt(self, item: queue.Item, loaded: Loaded, personal: Personal | None) -> Attempt:
+    async def _attempt(
+        self, item: queue.Item, loaded: Loaded, personal: Personal | None, other: Host | None
+    ) -> Attempt:
         meta = loaded.meta
         if meta.test_mode:
             return Attempt(code=TEST_MODE, text="", description="Test mode")
@@ -159,7 +193,10 @@ class Trip:
         primary, routed = "", 0.0
         site = self._sender.destinations.site(item.site)
         try:
-            route = await self._sender.destinations.route(item.site)
+            if other is None:
+                route = await self._sender.destinations.route(item.site)
+            else:
+                route = Route(item.site, [other])
             routed = time.monotonic() - started
             signers = await self._sender.signers.of(meta)
             filled = await personalised(loaded, personal)

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
 
 from postwright import domains, messages, queue
@@ -11,6 +13,8 @@ from postwright.kernel.db import Db, StoreUnavailable
 from postwright.kernel.lookups import Resolver
 from postwright.kernel.secrets import Vault
 from postwright.kernel.settings import Settings
+from postwright.levers import SECONDS as RULES_SECONDS
+from postwright.levers import Levers, sweep
 from postwright.messages import Loaded
 from postwright.spool import Spool
 from postwright.tlspolicy import Policies
@@ -29,6 +33,7 @@ log = logging.getLogger("postwright.delivery")
 
 POLL_SECONDS = 0.05  # between looks at an empty queue; a look is one indexed read
 RECOVER_SECONDS = 30.0
+SWEEP_SECONDS = 5.0
 IN_FLIGHT = 2000  # recipients claimed and not finished, at most
 CLAIM = 100  # recipients a claim
 # A site may hold this many that wait, or a quarter of the room that is left if that is less: slow destinations,
@@ -74,6 +79,7 @@ class Delivery:
             results=tally,
         )
         self._recorder = Recorder(settings)
+        self._levers = Levers(db)
         self._sender = Sender(
             db=db,
             clock=clock,
@@ -83,6 +89,7 @@ class Delivery:
             destinations=self._destinations,
             connector=self._connector,
             load=Loader(db, spool).load,
+            levers=self._levers,
         )
         self._sites: dict[str, Site] = {}
         self._in_flight = 0
@@ -90,7 +97,10 @@ class Delivery:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Claim and deliver until `stop` is set, then finish what is being sent."""
+        while not await self._refresh_levers():  # noqa: ASYNC110  mail that is paused must not leave first
+            await asyncio.sleep(STORE_PAUSE_SECONDS)
         recovering = asyncio.create_task(self._recover(stop))
+        watching = asyncio.create_task(self._watch_levers(stop))
         try:
             while not stop.is_set():
                 try:
@@ -103,6 +113,7 @@ class Delivery:
                     await asyncio.sleep(POLL_SECONDS)
         finally:
             recovering.cancel()
+            watching.cancel()
             left = await asyncio.gather(*(site.drain() for site in self._sites.values()))
             waiting = [item for items in left for item in items]
             await self._db.write(queue.give_back, waiting, self._clock.now())
@@ -136,6 +147,25 @@ class Delivery:
 
     def _ended(self, site: Site) -> None:
         self._sites.pop(site.name, None)
+
+    async def _watch_levers(self, stop: asyncio.Event) -> None:
+        """Go by operators' rules as of a second ago, and let go of what ended ones still hold."""
+        swept = 0.0
+        while not stop.is_set():
+            await asyncio.sleep(RULES_SECONDS)
+            if await self._refresh_levers() and (now := time.monotonic()) - swept > SWEEP_SECONDS:
+                swept = now
+                with suppress(StoreUnavailable):  # the claim loop reports it
+                    await sweep(self._db, self._clock.now())
+
+    async def _refresh_levers(self) -> bool:
+        """Read the rules; when that fails, those of before hold. Whether it worked."""
+        try:
+            await self._levers.refresh()
+        except Exception:
+            log.exception("operators' rules cannot be read")
+            return False
+        return True
 
     async def _recover(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

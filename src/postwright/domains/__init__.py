@@ -28,6 +28,7 @@ from .service import (
     set_tracking,
     tombstones,
 )
+from .store import of_name
 
 __all__ = [
     "NO_PASSWORD",
@@ -54,6 +55,7 @@ __all__ = [
     "named",
     "need",
     "new_key",
+    "of_name",
     "owns",
     "receiving",
     "scope_finder",

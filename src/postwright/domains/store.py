@@ -47,6 +47,12 @@ def find(tx: Read, account_id: str, name: str) -> Domain | None:
     return _domain(rows[0]) if rows else None
 
 
+def of_name(tx: Read, name: str) -> Domain | None:
+    """The domain of that name, whoever has it."""
+    row = tx.row(select(domains).where(domains.c.name == name))
+    return None if row is None else _domain(row)
+
+
 def by_id(tx: Read, domain_id: str) -> Domain | None:
     """The domain with that id."""
     row = tx.row(select(domains).where(domains.c.id == domain_id))

@@ -7,6 +7,20 @@ Message-Id: no index of names has to be kept while sending.
 """
 
 from .records import DELAYED, Record
-from .service import expire, forget_domain, note, numbers
+from .schemas import ReplyShown, moment
+from .service import MessageNotFound, expire, forget_domain, last, note, note_all, numbers, page
 
-__all__ = ["DELAYED", "Record", "expire", "forget_domain", "note", "numbers"]
+__all__ = [
+    "DELAYED",
+    "MessageNotFound",
+    "Record",
+    "ReplyShown",
+    "expire",
+    "forget_domain",
+    "last",
+    "moment",
+    "note",
+    "note_all",
+    "numbers",
+    "page",
+]

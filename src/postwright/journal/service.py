@@ -30,7 +30,7 @@ def note(tx: Write, now: int, item: queue.Item, record: Record) -> None:
     store.add(tx, [(item.message, item.domain_id, now, item.recipient.lower(), encode(record))])
 
 
-def note_all(tx: Write, now: int, pairs: Iterable[tuple[queue.Item, Record]]) -> None:
+def note_all(tx: Write, now: int, pairs: Iterable[tuple[queue.Item | queue.Waiting, Record]]) -> None:
     """`note` for many."""
     store.add(
         tx,

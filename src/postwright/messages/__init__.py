@@ -11,7 +11,7 @@ from .draft import from_mime
 from .incoming import described, hold, keep, opened, packed, received, relay
 from .keys import make as storage_key
 from .keys import read as number_of
-from .loading import Loaded, domain_of, load
+from .loading import Loaded, domain_of, load, metas
 from .options import Options
 from .records import Attached, Meta, MimeContent, Personal, decode_personal
 from .retention import expire, forget_domain
@@ -41,6 +41,7 @@ __all__ = [
     "hold",
     "keep",
     "load",
+    "metas",
     "new_message_id",
     "number_of",
     "opened",

@@ -30,6 +30,21 @@ _PROVIDERS = {
 }
 
 
+def domains_of(name: str) -> tuple[str, ...]:
+    """The domains whose mailboxes a provider runs, as far as their names tell; none for "Other"."""
+    return tuple(domain for domain, who in _PROVIDERS.items() if who.lower() == name.lower())
+
+
+def known_domains() -> tuple[str, ...]:
+    """All domains whose provider the name tells."""
+    return tuple(_PROVIDERS)
+
+
+def providers() -> tuple[str, ...]:
+    """The names of all providers."""
+    return (*dict.fromkeys(_PROVIDERS.values()), "Other")
+
+
 def provider(domain: str) -> str:
     """Who runs the mailboxes of `domain`, as far as its name tells."""
     return _PROVIDERS.get(domain, "Other")

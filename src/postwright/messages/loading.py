@@ -1,5 +1,7 @@
 """Bring a message back for delivery."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from postwright.kernel.db import Db, Read
@@ -32,6 +34,12 @@ def _find(tx: Read, spool: Spool, number: int) -> tuple[Meta, Blob] | None:
     row = store.meta(tx, number)
     blob = spool.load(tx, number)
     return None if row is None or blob is None else (decode_meta(row[2]), blob)
+
+
+def metas(tx: Read, numbers: Iterable[int]) -> dict[int, Meta]:
+    """The descriptions of messages, of those that are there."""
+    found = store.described(tx, list(numbers))
+    return {number: decode_meta(packed) for number, packed in found.items()}
 
 
 def domain_of(tx: Read, number: int) -> str | None:

@@ -43,6 +43,17 @@ def of_domain(tx: Read, domain_id: str, limit: int) -> Sequence[Any]:
     return tx.rows(select(messages.c.id).where(messages.c.domain_id == domain_id).limit(limit))
 
 
+def keep_until(tx: Write, keys: Sequence[int], until: int) -> None:
+    """Let messages expire later."""
+    tx.run(update(messages).where(messages.c.id.in_(keys)).values(expires_at=until))
+
+
+def described(tx: Read, keys: Sequence[int]) -> dict[int, bytes]:
+    """The descriptions of messages, of those that are there."""
+    rows = tx.rows(select(messages.c.id, messages.c.meta).where(messages.c.id.in_(keys)))
+    return {row.id: row.meta for row in rows}
+
+
 def remove(tx: Write, keys: Sequence[int]) -> None:
     """Delete messages."""
     tx.run(delete(messages).where(messages.c.id.in_(keys)))

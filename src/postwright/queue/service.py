@@ -8,7 +8,7 @@ from postwright.kernel.clock import SECOND
 from postwright.kernel.db import Read, Write
 from postwright.kernel.ids import url_token
 
-from . import store
+from .store import delivering as store
 
 # Longer than connecting, greeting and EHLO may take together; extended while a message is being sent
 # (delivery-engineering.md 1.5).

@@ -8,16 +8,18 @@ from postwright.kernel.db import Micros, metadata
 QUEUED = literal_column("0", Integer)
 LEASED = literal_column("1", Integer)
 PARKED = literal_column("2", Integer)
+HELD = literal_column("3", Integer)
 
 _queued = text("state = 0")
 _leased = text("state = 1")
 _parked = text("state = 2")
+_held = text("state = 3")
 
 queue = Table(
     "queue",
     metadata,
     Column("id", Micros, primary_key=True, autoincrement=False),
-    Column("message", Micros, nullable=False),
+    Column("message", Micros, nullable=False, index=True),
     Column("account_id", Text, nullable=False),
     Column("domain_id", Text, nullable=False, index=True),
     Column("recipient", Text, nullable=False),
@@ -28,11 +30,13 @@ queue = Table(
     Column("accepted_at", Micros, nullable=False),
     Column("give_up_at", Micros, nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("lease_until", Micros, nullable=False),
+    Column("lease_until", Micros, nullable=False),  # of a held row: since when
     Column("lease_token", Text, nullable=False),
     Column("started", Integer, nullable=False),  # 1: an attempt began under this lease
     Column("ambiguous", Integer, nullable=False),  # 1: the receiver may already have it
-    Column("parked", Text, nullable=False),  # the destination a parked row waits for
+    Column(
+        "parked", Text, nullable=False
+    ),  # the destination a parked row waits for, the rule that holds a held one
     Column("last_code", Integer, nullable=False),
     Column("last_reply", Text, nullable=False),
     Column("personal", LargeBinary, nullable=False),  # what only this recipient's copy has
@@ -56,5 +60,6 @@ queue = Table(
         postgresql_where=_parked,
     ),
     Index("ix_queue_parked_end", "give_up_at", sqlite_where=_parked, postgresql_where=_parked),
+    Index("ix_queue_held", "parked", sqlite_where=_held, postgresql_where=_held),
     Index("ix_queue_leased", "lease_until", sqlite_where=_leased, postgresql_where=_leased),
 )

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, case, delete, func, insert, literal_column, se
 
 from postwright.kernel.db import Prepared, Read, Write
 
-from .tables import LEASED, PARKED, QUEUED, queue
+from ..tables import LEASED, PARKED, QUEUED, queue
 
 _COLUMNS = tuple(column.name for column in queue.columns)
 _INSERT = Prepared(insert(queue), _COLUMNS)

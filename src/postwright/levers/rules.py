@@ -1,0 +1,73 @@
+"""The rules in memory, where delivery asks them."""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from postwright.kernel.db import Db
+from postwright.messages import facts
+
+from . import service
+from .records import PAUSE, Filter, Rule
+
+SECONDS = 1.0  # a new rule works after this at the latest
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """A recipient that is about to be tried."""
+
+    account_id: str
+    domain_id: str
+    recipient_domain: str
+    tags: list[str]
+    source: Callable[[], str]  # the address it would leave from; asked only where a rule is about that
+    provider: str = ""  # by its MX hosts, where that is known
+
+
+def matches(filter: Filter, subject: Subject) -> bool:
+    """Whether all that `filter` says is true of the recipient."""
+    return (
+        (not filter.account or filter.account == subject.account_id)
+        and (not filter.domain_id or filter.domain_id == subject.domain_id)
+        and (not filter.recipient_domain or filter.recipient_domain == subject.recipient_domain)
+        and (not filter.provider or filter.provider.lower() in _providers(subject))
+        and (not filter.tag or filter.tag in subject.tags)
+        and (not filter.source_ip or filter.source_ip == subject.source())
+    )
+
+
+def _providers(subject: Subject) -> tuple[str, str]:
+    return facts.provider(subject.recipient_domain).lower(), subject.provider.lower()
+
+
+class Levers:
+    """The rules of the installation, as of a second ago."""
+
+    def __init__(self, db: Db) -> None:
+        self._db = db
+        self._pauses: tuple[Rule, ...] = ()
+        self._reroutes: tuple[Rule, ...] = ()
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to ask."""
+        return bool(self._pauses or self._reroutes)
+
+    async def refresh(self) -> None:
+        """Read the rules anew."""
+        self.set(await self._db.read(service.rules))
+
+    def set(self, rules: Iterable[Rule]) -> None:
+        """Go by these rules."""
+        every = tuple(rules)
+        self._pauses = tuple(rule for rule in every if rule.kind == PAUSE)
+        # The newest decision wins.
+        self._reroutes = tuple(rule for rule in reversed(every) if rule.kind != PAUSE)
+
+    def pause(self, subject: Subject) -> Rule | None:
+        """The rule that holds a recipient."""
+        return next((rule for rule in self._pauses if matches(rule.filter, subject)), None)
+
+    def reroute(self, subject: Subject) -> Rule | None:
+        """The rule that sends a recipient another way."""
+        return next((rule for rule in self._reroutes if matches(rule.filter, subject)), None)

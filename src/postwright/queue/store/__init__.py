@@ -1,0 +1,1 @@
+"""SQL of the queue: what delivery does many times a second, and what operators do."""
