@@ -90,15 +90,9 @@ class Policies:
         return (pins(answer.records) if answer.secure else ()), answer.seconds
 
     async def _load_sts(self, domain: str) -> tuple[StsPolicy | None, float]:
-        try:
-            known = await self._db.read(store.get, domain)
-            fresh = await self._newer(domain, known)
-        except StoreUnavailable:
-            return None, RECHECK_SECONDS
-        policy = fresh or known
-        if policy is None:
-            return None, RECHECK_SECONDS
-        left = (policy.expires_at - self._clock.now()) / SECOND
+        known = await self._db.read(store.get, domain)
+        policy = await self._newer(domain, known) or known
+        left = (policy.expires_at - self._clock.now()) / SECOND if policy else 0.0
         return policy, min(RECHECK_SECONDS, left) if left > 0 else RECHECK_SECONDS
 
     async def _newer(self, domain: str, known: StsPolicy | None) -> StsPolicy | None:
@@ -119,7 +113,10 @@ class Policies:
             self._problem(domain, wrong)
             return None
         policy = StsPolicy(policy.mode, policy.mx, policy.max_age, announced, now)
-        await self._db.write(store.put, domain, policy)
+        try:
+            await self._db.write(store.put, domain, policy)
+        except StoreUnavailable:
+            pass  # it holds all the same; the next look fetches it again
         return policy
 
     async def _fetch(self, domain: str) -> StsPolicy:

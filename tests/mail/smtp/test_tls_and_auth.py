@@ -6,6 +6,9 @@ from base64 import b64encode
 
 import pytest
 
+from postwright.mail.smtp import SmtpClient, SmtpServer
+from postwright.tlspolicy import shown
+
 from .conftest import Dial, Keeper, Peer, eventually
 
 
@@ -178,3 +181,19 @@ async def test_passwords_are_not_taken_in_clear(
     await peer.encrypt(trusting)
     await peer.ask("EHLO me")
     assert await peer.ask(login) == 235
+
+
+async def test_the_certificates_of_a_server_can_be_seen_unverified(
+    server_tls: ssl.SSLContext, trusting: ssl.SSLContext
+) -> None:
+    """What DANE compares, on both loops."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SmtpServer(Keeper(tls=server_tls)), "127.0.0.1", 0)
+    client = await SmtpClient.connect("127.0.0.1", server.sockets[0].getsockname()[1])
+    await client.ehlo("me.test")
+    assert client.tls_object is None
+    await client.starttls(trusting, server_hostname="mx.test")
+    (shown_one,) = shown(client.tls_object)
+    assert shown_one == client.tls_object.getpeercert(binary_form=True)
+    client.abort()
+    server.close()
