@@ -1,5 +1,7 @@
 """MTA-STS records and files, good and bad; and where policies are kept, on both databases."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,6 @@ from postwright.kernel.clock import SECOND
 from postwright.kernel.db import Db
 from postwright.tlspolicy import StsPolicy, store
 from postwright.tlspolicy.sts import MAX_AGE, parse, policy_id
-import contextlib
 
 GOOD = b"version: STSv1\nmode: enforce\nmx: mail.example.com\nmx: *.example.net\nmax_age: 604800\n"
 

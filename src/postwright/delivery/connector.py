@@ -20,6 +20,7 @@ from .trace import Try
 BROKEN_TLS_SECONDS = 3 * 86400  # remembered as KumoMTA does (delivery-engineering.md 2.5)
 # That a host's certificate is not valid is tried again this often: it spares a handshake that would fail.
 INVALID_SECONDS = 3600
+SUITED_SECONDS = 5.0
 MAX_REMEMBERED = 10_000
 _EXPIRED, _OTHER_NAME, _UNTRUSTED = 10, 62, (18, 19, 20, 21)  # X509_V_ERR_… of OpenSSL
 
@@ -41,6 +42,8 @@ class Link(msgspec.Struct):
     verified: bool = False  # it is known who has the other end: by its certificate, or by DANE
     trusted: bool = False  # by its certificate
     sent: int = 0  # messages
+    # What it was found fit for, and until when that need not be asked again (monotonic seconds).
+    suited: tuple[Route | None, Tls | None, float] = (None, None, 0.0)
     tried: list[Try] = []  # the hosts before this one
 
     def meets(self, wanted: Demand) -> bool:
@@ -103,12 +106,21 @@ class Connector:
 
     async def suits(self, link: Link, route: Route, meta: Meta, site: str) -> bool:
         """Whether a message could have opened `link` itself."""
-        if link.host not in route.hosts or self.source(meta, site, link.host) != link.source:
+        if self.source(meta, site, link.host) != link.source:
             return False
+        tls, now = Tls.of(meta), time.monotonic()
+        known, asked, until = link.suited
+        if known is route and asked == tls and now < until:
+            return True
         try:
-            return link.meets(await demand(self._policies, route, link.host, Tls.of(meta)))
+            suits = link.host in route.hosts and link.meets(
+                await demand(self._policies, route, link.host, tls)
+            )
         except Withheld:
             return False
+        if suits:
+            link.suited = (route, tls, now + SUITED_SECONDS)
+        return suits
 
     async def open(self, route: Route, meta: Meta, site: str) -> Link:
         """A connection to the first host that takes one. Raises Unroutable, HostRefused."""

@@ -1,5 +1,6 @@
 """Which policies hold for a domain and for a host."""
 
+import contextlib
 from collections.abc import Callable
 
 from postwright.kernel.clock import SECOND, Clock
@@ -113,10 +114,10 @@ class Policies:
             self._problem(domain, wrong)
             return None
         policy = StsPolicy(policy.mode, policy.mx, policy.max_age, announced, now)
-        try:
+        with contextlib.suppress(
+            StoreUnavailable
+        ):  # it holds all the same; another process fetches it itself
             await self._db.write(store.put, domain, policy)
-        except StoreUnavailable:
-            pass  # it holds all the same; the next look fetches it again
         return policy
 
     async def _fetch(self, domain: str) -> StsPolicy:

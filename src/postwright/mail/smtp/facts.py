@@ -77,10 +77,11 @@ class Dialogue:
         """What was said since the last time."""
         turns, began = self._turns, self._began
         self._turns, self._began = [], time.monotonic()
-        return [
-            (int(1000 * (at - began)), who, said[:MAX_TURN].decode("utf-8", "replace").strip())
-            for at, who, said in turns
-        ]
+        return [(int(1000 * (at - began)), who, _text(said)) for at, who, said in turns]
+
+
+def _text(said: bytes) -> str:
+    return str(said[:MAX_TURN] if len(said) > MAX_TURN else said, "utf-8", "replace").rstrip()
 
 
 def recipient_limit(capabilities: Capabilities) -> int:
