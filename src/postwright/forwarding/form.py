@@ -9,8 +9,8 @@ from urllib.parse import quote_plus
 import msgspec
 from yarl import URL
 
+from postwright.mail.content import texts
 from postwright.mail.mime import Attachment, Parsed, parse
-from postwright.mail.replies import split, strip_html, to_text
 from postwright.messages import Meta
 
 URLENCODED = "application/x-www-form-urlencoded"
@@ -67,7 +67,7 @@ def forwarded(
         fields.append(("body-mime", message))
         fields.extend(signature.items())
         return Body(URLENCODED, _urlencoded(fields))
-    fields.extend(content(parsed).items())
+    fields.extend(texts(parsed).items())
     fields.append(("message-headers", json.dumps(parsed.headers)))
     files = parsed.attachments
     if files:
@@ -82,7 +82,7 @@ def notification(meta: Meta, recipient: str, message: bytes, signature: dict[str
     parsed = parse(message)
     fields: Fields = [("domain", meta.domain), *_envelope(meta, recipient)]
     fields.extend(_headers(parsed))
-    fields.extend(content(parsed).items())
+    fields.extend(texts(parsed).items())
     fields.append(("message-headers", json.dumps(parsed.headers)))
     fields.append(("message-url", meta.storage_url))
     files = [_described(meta.storage_url, number, file) for number, file in enumerate(parsed.attachments)]
@@ -92,20 +92,6 @@ def notification(meta: Meta, recipient: str, message: bytes, signature: dict[str
     fields.append(("content-id-map", json.dumps(ids)))
     fields.extend(signature.items())
     return Body(URLENCODED, _urlencoded(fields))
-
-
-def content(parsed: Parsed) -> dict[str, str]:
-    """The text of a message: body-plain always, the others where there is something to say."""
-    html = parsed.body_html
-    plain = parsed.body_plain if "plain" in parsed.bodies or not html else to_text(html)
-    fields = {"body-plain": plain}
-    fields |= {f"body-{kind}": text for kind, text in parsed.bodies.items() if kind != "plain"}
-    stripped = split(plain)
-    if stripped is not None:
-        fields["stripped-text"], fields["stripped-signature"] = stripped
-    if html and (shorter := strip_html(html)) is not None:
-        fields["stripped-html"] = shorter
-    return fields
 
 
 def _envelope(meta: Meta, recipient: str) -> Fields:

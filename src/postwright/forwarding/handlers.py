@@ -20,7 +20,6 @@ from .relay import MARK, Relay
 
 FORWARD, NOTIFY = "forward", "notify"
 MAX_DESTINATIONS = 500  # of one recipient's message; what comes after them in priority is left out
-HOLD_SECONDS = 24 * 3600  # a message stays at least so long while calls may still be made for it
 
 
 class Orders(msgspec.Struct):
@@ -79,7 +78,7 @@ class _Carrier:
             events.append(tx, now, told)
             if calls:
                 store.add(tx, now, calls)
-                messages.hold(tx, arrival.id, now + HOLD_SECONDS * SECOND)
+                messages.hold(tx, arrival.id, now)
             if queued is not None:
                 queued(tx)
 

@@ -13,6 +13,8 @@ from .accept import LIFETIME
 from .records import Content, Meta, MimeContent, decode_content, decode_meta, encode
 
 _CONTEXT = "received message"
+# A received message stays at least so long while somebody may still have to be told of it.
+HOLD_SECONDS = 24 * 3600
 
 
 def packed(raw: bytes, vault: Vault | None) -> bytes:
@@ -39,9 +41,9 @@ def keep(tx: Write, spool: Spool, meta: Meta, blob: Blob, expires_at: int) -> No
     spool.attach(tx, meta.id, blob)
 
 
-def hold(tx: Write, number: int, until: int) -> None:
-    """Let a received message stay at least until `until`, because somebody still has to be told of it."""
-    store.hold(tx, number, until)
+def hold(tx: Write, number: int, now: int) -> None:
+    """Let a received message stay for HOLD_SECONDS at least, because somebody still has to be told of it."""
+    store.hold(tx, number, now + HOLD_SECONDS * SECOND)
 
 
 async def received(db: Db, spool: Spool, vault: Vault, number: int) -> tuple[Meta, bytes] | None:

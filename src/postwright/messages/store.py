@@ -64,3 +64,16 @@ def hold(tx: Write, key: int, until: int) -> None:
     tx.run(
         update(messages).where(messages.c.id == key, messages.c.expires_at < until).values(expires_at=until)
     )
+
+
+def is_deleted(tx: Read, key: int) -> bool:
+    """Whether its owner deleted a message."""
+    return bool(tx.scalar(select(messages.c.deleted_at).where(messages.c.id == key)))
+
+
+def delete_at(tx: Write, key: int, now: int, expires_at: int | None) -> None:
+    """Hide a message; with `expires_at` it goes then at the latest."""
+    tx.run(update(messages).where(messages.c.id == key).values(deleted_at=now))
+    if expires_at is not None:
+        sooner = update(messages).where(messages.c.id == key, messages.c.expires_at > expires_at)
+        tx.run(sooner.values(expires_at=expires_at))

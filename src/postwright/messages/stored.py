@@ -4,15 +4,17 @@ from typing import Any
 
 import msgspec
 
-from postwright.kernel.db import Db, Read
+from postwright.kernel.clock import SECOND, Clock
+from postwright.kernel.db import Db, Read, Write
 from postwright.kernel.secrets import Vault
+from postwright.mail.content import texts
 from postwright.mail.mime import Attachment, parse, remove_headers
 from postwright.spool import Blob, Spool
 
 from . import facts, keys, store
 from .draft import render
 from .errors import MessageNotFound
-from .incoming import opened
+from .incoming import HOLD_SECONDS, opened
 from .records import FormContent, Meta, decode_meta
 
 
@@ -40,9 +42,25 @@ async def load(db: Db, vault: Vault, spool: Spool, domain_id: str, key: str) -> 
 def _find(tx: Read, spool: Spool, domain_id: str, number: int) -> tuple[Meta, Blob]:
     found = store.meta(tx, number)
     blob = spool.load(tx, number)
-    if found is None or found[1] != domain_id or blob is None:
+    if found is None or found[1] != domain_id or blob is None or store.is_deleted(tx, number):
         raise MessageNotFound
     return decode_meta(found[2]), blob
+
+
+async def delete(db: Db, clock: Clock, vault: Vault, spool: Spool, domain_id: str, key: str) -> None:
+    """Let nobody read the message called `key` any more. Raises MessageNotFound.
+
+    What still has to be sent or told of it is: its bytes go when nothing can wait for them.
+    """
+    number = keys.read(vault, key)
+    if number is None:
+        raise MessageNotFound
+    await db.write(_delete, clock.now(), spool, domain_id, number)
+
+
+def _delete(tx: Write, now: int, spool: Spool, domain_id: str, number: int) -> None:
+    meta, _ = _find(tx, spool, domain_id, number)
+    store.delete_at(tx, number, now, now + HOLD_SECONDS * SECOND if meta.incoming else None)
 
 
 def as_mime(message: StoredMessage) -> bytes:
@@ -79,11 +97,8 @@ def as_parts(message: StoredMessage, url: str) -> bytes:
         "sender": facts.sender(meta),
         "from": meta.from_,
         "subject": meta.subject,
-        "body-plain": parsed.body_plain,
         "body-html": parsed.body_html,
-        "stripped-text": parsed.body_plain,
-        "stripped-html": parsed.body_html,
-        "stripped-signature": "",
+        **texts(parsed),
         "attachments": files,
         "content-id-map": {
             f"<{part.content_id}>": file

@@ -1,6 +1,6 @@
 """Table of accepted messages."""
 
-from sqlalchemy import Column, LargeBinary, Table, Text
+from sqlalchemy import Column, LargeBinary, Table, Text, text
 
 from postwright.kernel.db import Micros, metadata
 
@@ -12,4 +12,6 @@ messages = Table(
     Column("domain_id", Text, nullable=False, index=True),
     Column("meta", LargeBinary, nullable=False),  # records.Meta as MessagePack
     Column("expires_at", Micros, nullable=False, index=True),
+    # When its owner deleted it; 0: not. It is there until nothing can wait for it any more, but not to be seen.
+    Column("deleted_at", Micros, nullable=False, server_default=text("0")),
 )

@@ -2,8 +2,9 @@
 
 from postwright.accounts import Area
 from postwright.domains import DomainNotFound, DomainScope, domain_scope
+from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db
-from postwright.kernel.http import Controller, Raw, get, post
+from postwright.kernel.http import Controller, Raw, delete, get, post
 from postwright.kernel.secrets import Vault
 from postwright.mail.headers import decode
 from postwright.mail.mime import parse_head
@@ -15,8 +16,10 @@ from ..draft import envelope, from_mime
 from ..errors import BadParameter, MessageNotFound
 from ..headers import options_of
 from ..options import parse
-from ..schemas import Resend, Sent, StoredMessage
+from ..schemas import Done, Resend, Sent, StoredMessage
 from .sending import HttpRequest, origin
+
+_MIME = ("message/rfc2822", "message/rfc822")  # the first is Mailgun's, the second the registered one
 
 
 class Stored(Controller):
@@ -43,7 +46,7 @@ class Stored(Controller):
     ) -> Raw:
         """Read a stored message, in parts or (Accept: message/rfc2822) as MIME."""
         message = await stored.load(db, vault, spool, tenant.domain_id, key)
-        wants_mime = "message/rfc2822" in request.headers.get("accept", "")
+        wants_mime = any(kind in request.headers.get("accept", "") for kind in _MIME)
         url = f"{base_url}/v3/domains/{tenant.name}/messages/{key}"
         return Raw(stored.as_mime(message) if wants_mime else stored.as_parts(message, url))
 
@@ -62,6 +65,19 @@ class Stored(Controller):
         # Whatever somebody attached must never run as a page of ours.
         headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
         return Raw(part.data, media_type="application/octet-stream", headers=headers)
+
+    @delete(
+        "/v3/domains/{domain:str}/messages/{key:str}",
+        id="messages.delete",
+        access=Area.MESSAGES,
+        errors=(MessageNotFound, DomainNotFound),
+    )
+    async def remove(
+        self, tenant: DomainScope, key: str, db: Db, clock: Clock, vault: Vault, spool: Spool
+    ) -> Done:
+        """Delete a stored message; what of it is still to be sent is sent."""
+        await stored.delete(db, clock, vault, spool, tenant.domain_id, key)
+        return Done("Message has been deleted")
 
     @post(
         "/v3/domains/{domain:str}/messages/{key:str}",
