@@ -28,6 +28,11 @@ def client(policy: str = "no", dns: FakeDns | None = None) -> Outgoing:
     return Outgoing(Settings(allow_private_targets=policy, dns=dns.address if dns else ""))
 
 
+def told(result: Result) -> tuple[int, bytes]:
+    """Status and body of an answer."""
+    return result.status, result.body
+
+
 async def refusal(url: str, policy: str = "no", dns: FakeDns | None = None) -> str:
     """The reason, which must be the same when a URL is saved and when it is called."""
     async with client(policy, dns) as to:
@@ -206,7 +211,7 @@ async def test_loopback_policy(fake_dns: FakeDns, catcher: Catcher) -> None:
         for host in ("127.0.0.1", "localhost", "me.example", "[::ffff:127.0.0.1]"):
             url = f"http://{host}:{catcher.port}/hook"
             await to.check(url)
-            assert await to.post(url, b'{"a":1}', JSON) == Result(200, b"{}")
+            assert told(await to.post(url, b'{"a":1}', JSON)) == (200, b"{}")
     for url in ("http://10.0.0.1/", "http://169.254.169.254/", "http://0.0.0.0/", "http://[fe80::1]/"):
         assert "is not a public address" in await refusal(url, "loopback")
     assert [c.body for c in catcher.caught] == [b'{"a":1}'] * 4
@@ -278,7 +283,7 @@ async def test_a_huge_reply_is_cut() -> None:
         begun = time.monotonic()
         result = await to.post(url, b"", JSON)
         assert time.monotonic() - begun < 5
-    assert result == Result(200, b"x" * outgoing.MAX_REPLY)
+    assert told(result) == (200, b"x" * outgoing.MAX_REPLY)
     assert written[0] < 64 * 1024 * 1024  # what buffers on the way hold, not what the server has
 
 
@@ -286,13 +291,13 @@ async def test_a_reply_in_pieces_is_whole(catcher: Catcher) -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     body = b"".join(b"1\r\n%c\r\n" % letter for letter in b"hello") + b"0\r\n\r\n"
     async with raw_server(head + body) as (url, _), client("loopback") as to:
-        assert await to.post(url, b"", JSON) == Result(200, b"hello")
+        assert told(await to.post(url, b"", JSON)) == (200, b"hello")
 
 
 async def test_a_compressed_reply_is_not_inflated() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 8\r\n\r\nnot gzip"
     async with raw_server(head) as (url, _), client("loopback") as to:
-        assert await to.post(url, b"", JSON) == Result(200, b"not gzip")
+        assert told(await to.post(url, b"", JSON)) == (200, b"not gzip")
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,15 @@ _NEVER = [
     )
 ]
 
+# Ports of other protocols, whose servers may take a POST for commands (the "bad ports" of browsers, WHATWG Fetch 2.9):
+# a stranger's mail server must not get mail from us in this way.
+_PORTS = (
+    "1 7 9 11 13 15 17 19 20 21 22 23 25 37 42 43 53 69 77 79 87 95 101 102 103 104 109 110 111 113 115 117 119 "
+    "123 135 137 139 143 161 179 389 427 465 512 513 514 515 526 530 531 532 540 548 554 556 563 587 601 636 989 "
+    "990 993 995 1719 1720 1723 2049 3659 4045 4190 5060 5061 6000 6566 6665 6666 6667 6668 6669 6679 6697 10080"
+)
+_FORBIDDEN_PORTS = frozenset(map(int, _PORTS.split()))
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -176,6 +185,8 @@ def parse_url(url: str) -> URL:
         raise TargetRefused("credentials in the URL are not allowed")
     if "%" in target.raw_host or not target.port:
         raise TargetRefused("invalid URL")
+    if target.port in _FORBIDDEN_PORTS:
+        raise TargetRefused(f"port {target.port} is not allowed")
     if ":" not in target.raw_host and _is_odd_number(target.raw_host):
         raise TargetRefused("not a canonical IPv4 address")
     return target
@@ -206,6 +217,22 @@ def judge(address: Address, policy: str) -> None:
     is_assigned = real.version == 4 or real in _GLOBAL_V6
     if not (is_assigned and real.is_global) or real.is_multicast or any(real in one for one in _NEVER):
         raise TargetRefused(f"{address} is not a public address")
+    if is_own(real):
+        raise TargetRefused(f"{address} is an address of this machine")
+
+
+def is_own(address: Address) -> bool:
+    """Whether an address is one of this machine's: what a firewall keeps from others is open to us there.
+
+    Asks the routing table: for its own addresses a machine would send from the very same one. Nothing is sent.
+    """
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((str(address), 9))
+            return ipaddress.ip_address(probe.getsockname()[0].partition("%")[0]) == address
+    except OSError:
+        return False  # no way there at all
 
 
 class _Refusal(OSError):
