@@ -15,6 +15,7 @@ from .trace import Trace
 
 TOO_OLD = 602  # Mailgun's code for a recipient given up for its age (behaviour.md 5.2)
 TEST_MODE = 650
+GREYLIST_SECONDS = 300
 
 
 class Attempt(msgspec.Struct, kw_only=True):
@@ -207,6 +208,7 @@ class Recorder:
             reason=attempt.verdict.reason,
             primary_dkim=attempt.primary_dkim,
             sending_ip=attempt.sending_ip,
+            verdict=attempt.verdict,
         )
         events.append(tx, now, [event])
         outcome = "ambiguous" if attempt.ambiguous else "temporary"
@@ -278,6 +280,7 @@ class Recorder:
             reason=reason,
             primary_dkim=attempt.primary_dkim if attempt else "",
             sending_ip=attempt.sending_ip if attempt else "",
+            verdict=attempt.verdict if attempt else None,
         )
         events.append(tx, now, [event])
         outcome = outcome or ("permanent" if severity else "delivered")
@@ -288,5 +291,8 @@ class Recorder:
         """Seconds until the next attempt after number `number`, or None when there is none."""
         if number > len(self._schedule):
             return None
-        wait = self._schedule[number - 1]
+        wait: float = self._schedule[number - 1]
+        if number == 1 and attempt.verdict is not None and attempt.verdict.category == "greylist":
+            # Nearly all let the second attempt in after five minutes (delivery-engineering.md section 4).
+            wait = min(wait, GREYLIST_SECONDS)
         return max(wait, self.ambiguous_seconds) if attempt.ambiguous else wait

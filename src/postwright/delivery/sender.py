@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import msgspec
 
 from postwright import queue
-from postwright.failures import Verdict, judge
+from postwright.failures import Classifier, Verdict
 from postwright.kernel import failpoints
 from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db, StoreUnavailable
@@ -31,8 +31,8 @@ log = logging.getLogger("postwright.delivery")
 
 MESSAGES_PER_CONNECTION = 100  # KumoMTA's shaped default (delivery-engineering.md 2.3)
 STORE_RETRY_SECONDS = 1.0
-_TEMPORARY = Verdict(False, "generic", "soft")
-_PERMANENT = Verdict(True, "generic", "soft")
+_UNREACHED = Verdict(False, "generic", "soft", "network")
+_NO_ROUTE = {permanent: Verdict(permanent, "generic", "soft", "dns") for permanent in (False, True)}
 
 
 class Sender:
@@ -50,16 +50,25 @@ class Sender:
         connector: Connector,
         load: Callable[[int], Awaitable[Loaded | None]],
         levers: Levers,
+        classifier: Classifier,
     ) -> None:
         self.db, self.clock, self.vault = db, clock, vault
         self.signers, self.recorder, self.destinations = signers, recorder, destinations
         self.connector = connector
         self.load = load
         self.levers = levers
+        self._classifier = classifier
         self.traces = Traces(vault)
         self._links = Tokens(vault)
         self._begun: dict[int, tuple[queue.Item, float]] = {}  # attempts, and when their lease was confirmed
         self._shared: tuple[int, build.Common] | None = None
+
+    def judged(self, reply: Answer, host: Host) -> Attempt:
+        """The attempt that `reply` ended, with the verdict on it."""
+        attempt = _of_reply(reply, host)
+        if not reply.ok:
+            attempt.verdict = self._classifier.judge(reply.code, reply.enhanced, reply.text, reply.command)
+        return attempt
 
     def trip(self) -> "Trip":
         """A new connection's work."""
@@ -207,15 +216,15 @@ class Trip:
             primary = built.primary_dkim
             attempt = await self._send(route, site, item, meta, built)
         except Unroutable as no:
-            verdict = _PERMANENT if no.permanent else _TEMPORARY
+            verdict = _NO_ROUTE[no.permanent] if no.code != 499 else _UNREACHED
             attempt = Attempt(code=no.code, text=no.text, enhanced=no.enhanced, verdict=verdict)
             attempt.trace = Trace(tried=no.tried)
         except (RenderFailed, CannotRender) as no:
             code, enhanced = no.smtp
-            verdict = _PERMANENT if isinstance(no, RenderFailed) else _TEMPORARY
+            verdict = Verdict(isinstance(no, RenderFailed), "generic", "soft")
             attempt = Attempt(code=code, text=no.text, enhanced=enhanced, verdict=verdict)
         except HostRefused as no:
-            attempt = _of_reply(no.reply, no.host)
+            attempt = self._sender.judged(no.reply, no.host)
             attempt.trace = Trace(tried=no.tried)
         attempt.seconds = time.monotonic() - started
         attempt.trace.timings.dns = routed
@@ -242,14 +251,14 @@ class Trip:
         result: SendResult | None = None
         try:
             result = await link.client.send(sender, [item.recipient], built.data, smtputf8=built.smtputf8)
-            attempt = _of_reply(result.recipients[0], link.host)
+            attempt = self._sender.judged(result.recipients[0], link.host)
         except (SmtpError, Disconnected) as ended:
             if kept is not None and _went_stale(ended):
                 # The server had closed what we kept open, or has had enough on it: no fault of this message.
                 await self.close()
                 return await self._send(route, site, item, meta, built)
             attempt = (
-                _of_reply(ended.reply, link.host)
+                self._sender.judged(ended.reply, link.host)
                 if isinstance(ended, SmtpError)
                 else _of_loss(ended, link.host, site)
             )
@@ -313,7 +322,7 @@ def _trace(link: Link, result: SendResult | None, *, reused: bool) -> Trace:
 
 
 def _of_reply(reply: Answer, host: Host) -> Attempt:
-    attempt = Attempt(
+    return Attempt(
         code=reply.code,
         text=reply.text,
         enhanced=reply.enhanced,
@@ -321,9 +330,6 @@ def _of_reply(reply: Answer, host: Host) -> Attempt:
         mx_host=host.name,
         mx_ip=host.address,
     )
-    if not reply.ok:
-        attempt.verdict = judge(reply.code, reply.enhanced, reply.text, reply.command)
-    return attempt
 
 
 def _of_loss(lost: Disconnected, host: Host, site: str) -> Attempt:
@@ -335,5 +341,5 @@ def _of_loss(lost: Disconnected, host: Host, site: str) -> Attempt:
         mx_host=host.name,
         mx_ip=host.address,
         ambiguous=lost.after_dot,
-        verdict=_TEMPORARY,
+        verdict=_UNREACHED,
     )

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from postwright import domains, messages, queue
+from postwright.failures import classifier
 from postwright.kernel.clock import SECOND, Clock
 from postwright.kernel.db import Db, StoreUnavailable
 from postwright.kernel.lookups import Resolver
@@ -86,6 +87,7 @@ class Delivery:
             vault=vault,
             signers=Signers(db, vault),
             recorder=self._recorder,
+            classifier=classifier(settings.failure_rules),
             destinations=self._destinations,
             connector=self._connector,
             load=Loader(db, spool).load,

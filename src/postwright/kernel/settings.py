@@ -58,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_key: str = ""  # first start: the admin key to create
     domain: str = ""  # first start: an extra domain to create active
     owner_email: str = "owner@localhost"
+    failure_rules: str = ""  # TOML file of rules on replies that come before ours (failures/rules.toml)
     source_ips: str = ""  # address[=ehlo-name] with commas
     retry_schedule: str = "600,900,1800,3600,7200,14400"  # behaviour.md 5.1
     webhook_retry_schedule: str = "300,600,900,3600,7200,14400"  # behaviour.md 9.2

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from postwright.events import Event
+from postwright.failures import Verdict
 
 from .draft import Target
 from .records import Meta, Personal
@@ -150,6 +151,13 @@ def _accepted(meta: Meta, recipient: str, data: dict[str, Any]) -> Event:
     )
 
 
+def classification(verdict: Verdict) -> dict[str, str]:
+    """What events say of the rule that judged a failure; nothing when none did."""
+    if not verdict.rule:
+        return {}
+    return {"i_classification_rule_id": verdict.rule, "i_classification_group_id": verdict.group}
+
+
 def outcome(
     meta: Meta,
     recipient: str,
@@ -161,8 +169,9 @@ def outcome(
     reason: str = "",
     primary_dkim: str = "",
     sending_ip: str = "",
+    verdict: Verdict | None = None,
 ) -> Event:
-    """A `delivered` or `failed` event with its `delivery-status`."""
+    """A `delivered` or `failed` event with its `delivery-status`, and by which rule a failure was judged."""
     data = shared(meta, recipient, personal)
     data["delivery-status"] = status
     if reason:
@@ -171,6 +180,8 @@ def outcome(
         data["primary-dkim"] = primary_dkim
     if sending_ip:
         data["envelope"]["sending-ip"] = sending_ip
+    if verdict is not None:
+        data |= classification(verdict)
     return Event(
         name=name,
         severity=severity,

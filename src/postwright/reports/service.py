@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 
 from postwright import domains, events
-from postwright.failures import Verdict, judge
+from postwright.failures import Classifier, Verdict, classifier
 from postwright.kernel.clock import SECOND, Clock
 from postwright.kernel.db import Db, Read, Write
 from postwright.kernel.secrets import Vault
 from postwright.mail import arf, dsn
-from postwright.messages import Trace, Traces, domain_of, storage_key
+from postwright.messages import Trace, Traces, domain_of, facts, storage_key
 
 # A mark is good for 30 days (delivery-engineering.md 5.2) after the latest time a message can be due and tried.
 LIFETIME = (30 + 8) * 86400 * SECOND
@@ -40,11 +40,12 @@ class _Delivery(msgspec.Struct, frozen=True):
 class Reports:
     """Takes reports in. `take_dsn` and `take_arf` may be called again with the same report."""
 
-    def __init__(self, *, db: Db, clock: Clock, vault: Vault) -> None:
+    def __init__(self, *, db: Db, clock: Clock, vault: Vault, rules: Classifier | None = None) -> None:
         self._db = db
         self._clock = clock
         self._vault = vault
         self._traces = Traces(vault)
+        self._rules = rules or classifier()
 
     def is_bounce_address(self, address: str) -> bool:
         """Whether `address` is a bounce address that we made, and not too long ago."""
@@ -101,7 +102,7 @@ class Reports:
         if any(_is_delayed(entry) for entry in self._past(tx, found, "failed")):
             return Taken("ignored", "reported before")
         about = next((each for each in failed if found.recipient in (each.original, each.final)), failed[0])
-        events.append(tx, self._clock.now(), [_bounced(found, about)])
+        events.append(tx, self._clock.now(), [_bounced(found, about, self._verdict(about))])
         return Taken("bounced")
 
     def _complain(self, tx: Write, trace: Trace, complaint: arf.Complaint) -> Taken:
@@ -159,6 +160,13 @@ class Reports:
         host = trace.host or head.get("sender", "").rpartition("@")[2].strip("> ").lower()
         return domains.ids_of_host(tx, host) if host else []
 
+    def _verdict(self, about: dsn.Recipient) -> Verdict:
+        """What a reported failure means. It is final, whatever its code says: the reporting server has given up."""
+        code = about.code or (450 if about.enhanced.startswith("4.") else 550)
+        # Without a reply of its own a report says less than a server that answers RCPT with a bare 550.
+        verdict = self._rules.judge(code, about.enhanced, about.diagnostic, "RCPT" if about.code else "DATA")
+        return msgspec.structs.replace(verdict, permanent=True)
+
     def _past(self, tx: Read, found: _Delivery, name: str) -> list[events.Entry]:
         return events.of_message(
             tx, found.domain_id, found.message_id, names=(name,), recipient=found.recipient
@@ -196,8 +204,7 @@ def _again(found: _Delivery) -> dict[str, Any]:
     return data | {"message": message}
 
 
-def _bounced(found: _Delivery, about: dsn.Recipient) -> events.Event:
-    verdict = verdict_on(about)
+def _bounced(found: _Delivery, about: dsn.Recipient, verdict: Verdict) -> events.Event:
     flags = found.event.get("flags", {})
     data = _again(found) | {
         "flags": flags | {"is-delayed-bounce": True},
@@ -212,14 +219,8 @@ def _bounced(found: _Delivery, about: dsn.Recipient) -> events.Event:
             "bounce-type": verdict.bounce_type,
         },
     }
+    data |= facts.classification(verdict)
     return _event("failed", found, data, severity="permanent")
-
-
-def verdict_on(about: dsn.Recipient) -> Verdict:
-    """What a reported failure means. It is final, whatever its code says: the reporting server has given up."""
-    code = about.code or (450 if about.enhanced.startswith("4.") else 550)
-    verdict = judge(code, about.enhanced, about.diagnostic, "RCPT")
-    return msgspec.structs.replace(verdict, permanent=True)
 
 
 def _complained(found: _Delivery, complaint: arf.Complaint) -> events.Event:
