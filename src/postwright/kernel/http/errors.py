@@ -1,10 +1,10 @@
 """Every exception becomes an answer here, and nowhere else."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 
 from postwright.kernel.errors import Refused
@@ -31,29 +31,17 @@ def _said(problem: Exception) -> Answer:
     return answer(BROKEN)
 
 
-class _Ready(Response[None]):
-    """Litestar wants a Response of an exception handler; this one hands over an answer made already."""
-
-    def __init__(self, said: Answer) -> None:
-        super().__init__(None, status_code=said.status)
-        self._said = said
-
-    def to_asgi_response(self, *args: Any, **kwargs: Any) -> Any:
-        """The answer."""
-        return self._said
-
-
-def on_exception(request: Request[Any, Any, Any], problem: Exception) -> Response[None]:
-    """Litestar's exception handler for everything."""
+def on_exception(scope: Mapping[str, Any], problem: Exception) -> Answer:
+    """The answer to whatever a request ran into; what is a fault of ours goes to the log."""
     said = _said(problem)
     if said.status >= 500 and not isinstance(problem, Refused):
         log.error(
             "request failed",
             exc_info=problem,
             extra={
-                "request_id": request.scope["state"].get("request_id", ""),
-                "method": request.scope["method"],
-                "path": request.scope["path"],
+                "request_id": scope["state"].get("request_id", ""),
+                "method": scope["method"],
+                "path": scope["path"],
             },
         )
-    return _Ready(said)
+    return said

@@ -9,6 +9,7 @@ injection starts a task group for each batch of dependencies, which cost 110 µs
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol, get_type_hints
 
 from litestar import Controller, Litestar, Request
@@ -111,7 +112,7 @@ class Operation(HTTPRouteHandler):
         self.handler = fn
         self.summary = (inspect.getdoc(fn) or "").partition("\n")[0]
         self.wants = tuple(inspect.signature(fn).parameters)[1:]
-        super().__call__(_run)
+        super().__call__(_never)
         return self
 
     def on_registration(self, app: Litestar) -> None:
@@ -131,6 +132,9 @@ class Operation(HTTPRouteHandler):
             "request"
         }
         self._wanted = tuple(name for name in self.wants if name != "fields")
+        self._fields_at = self.wants.index("fields") if "fields" in self.wants else -1
+        self._guards = self.resolve_guards()
+        self._bound = partial(self.handler, self.owner)
         for name in self._wanted:
             self._plan(name, known, providers, ())
 
@@ -174,24 +178,24 @@ class Operation(HTTPRouteHandler):
 
     async def authorize_connection(self, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
         """Run the guards, on this handler itself: the inherited method copies it for each guard."""
-        for guard in self.resolve_guards():
+        for guard in self._guards:
             await guard(connection, self)  # type: ignore[misc]  # Litestar made them coroutine functions
 
-    async def run(self, controller: Controller, request: Request[Any, Any, Any]) -> ASGIApp:
+    async def run(self, request: Request[Any, Any, Any]) -> ASGIApp:
         """Call the handler and encode what it gives."""
         values: dict[str, Any] = {**self._constants, **request.path_params, "request": request}
         for name, function, wants, is_async in self._steps:
-            value = function(**{want: values[want] for want in wants})
+            value = function(*[values[want] for want in wants])
             values[name] = await value if is_async else value
-        arguments = {name: values[name] for name in self._wanted}
+        arguments = [values[name] for name in self._wanted]
         if self._form:
-            arguments["fields"] = await forms.read(request.scope, request.receive, self._form)
-        return answer(await self.handler(controller, **arguments), self.status)
+            fields = await forms.read(request.scope, request.receive, self._form)
+            arguments.insert(self._fields_at, fields)
+        return answer(await self._bound(*arguments), self.status)
 
 
-async def _run(self: Controller, request: Request[Any, Any, Any]) -> ASGIApp:
-    operation: Operation = request.scope["route_handler"]  # type: ignore[assignment]
-    return await operation.run(self, request)
+async def _never(self: Controller) -> None:
+    """What Litestar takes for the handler of every operation; `Front` calls `run` instead."""
 
 
 class Verb(Protocol):
