@@ -147,7 +147,9 @@ class Front:
         try:
             if not _is_host(scope["state"]["headers"].get(b"host", b"")):
                 return answer(BAD_HOST)
-            _, operation, _, parameters, _ = self.litestar.asgi_router.handle_routing(path=path, method=method)
+            _, operation, _, parameters, _ = self.litestar.asgi_router.handle_routing(
+                path=path, method=method
+            )
             assert isinstance(operation, Operation)
             scope["path_params"] = parameters
             request = _Request(scope, receive, send)
