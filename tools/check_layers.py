@@ -20,7 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "apps | testing | migrations",
         "forwarding | operations",
         "webhooks | analytics | logs | alerts | panel | delivery | inbound | capture",
-        "tlsrpt | reports",
+        "tlsrpt | reports | rua",
         "tlspolicy | journal",
         "levers",
         "messages",

@@ -13,6 +13,7 @@ from postwright.logs.api import CONTROLLERS as LOGS
 from postwright.messages.api import CONTROLLERS as MESSAGES
 from postwright.operations.api import CONTROLLERS as OPERATIONS
 from postwright.routes.api import CONTROLLERS as ROUTES
+from postwright.rua.api import CONTROLLERS as RUA
 from postwright.suppressions.api import CONTROLLERS as SUPPRESSIONS
 from postwright.templates.api import CONTROLLERS as TEMPLATES
 from postwright.tlsrpt.api import CONTROLLERS as TLS_REPORTS
@@ -34,5 +35,6 @@ CONTROLLERS = (
     *WEBHOOKS,
     *ROUTES,
     *FORWARDS,
+    *RUA,
     *CAPTURE,
 )

@@ -15,6 +15,7 @@ from postwright import (
     journal,
     messages,
     queue,
+    rua,
     suppressions,
     templates,
     tlspolicy,
@@ -99,6 +100,8 @@ async def _housekeeping(context: Context) -> None:
         pass
     while await context.db.write(audit.expire, now - context.settings.audit_retention_days * 86400 * SECOND):
         pass
+    while await context.db.write(rua.expire, now):
+        pass
     await context.db.write(forget_nodes, now - NODE_SECONDS * SECOND)
     while await context.db.write(tracking.expire, now):
         pass
@@ -119,6 +122,7 @@ async def _let_go(context: Context, domain_id: str) -> None:
     while await context.db.write(events.forget_domain, domain_id):
         pass
     await context.db.write(arrivals.forget_domain, domain_id)
+    await context.db.write(rua.forget_domain, domain_id)
     await journal.forget_domain(context.db, domain_id)
     await context.db.write(webhooks.forget_domain, domain_id)
     await context.db.write(suppressions.forget_domain, domain_id)

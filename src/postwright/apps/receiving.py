@@ -4,10 +4,24 @@ import ssl
 
 from postwright.arrivals import Handler
 from postwright.forwarding import Forwarding, Relay, Returns, Routing
-from postwright.inbound import Assessor, Directory, InboundWorker, Judge, Kept, PeerLimits, Receiver, Rspamd
+from postwright.inbound import (
+    Assessor,
+    Bounces,
+    Complaints,
+    Directory,
+    InboundWorker,
+    Judge,
+    Kept,
+    PeerLimits,
+    Receiver,
+    Rspamd,
+    Unsubscribing,
+)
 from postwright.inbound.smtp import EARLY_TALKER_SECONDS, MxPolicy
 from postwright.mail.smtp import Policy
+from postwright.reports import Reports
 from postwright.routes import Router
+from postwright.rua import AggregateReports
 
 from .context import Context
 
@@ -15,8 +29,13 @@ from .context import Context
 def handlers(context: Context) -> list[Handler]:
     """Every handler, in the order they are asked in."""
     forwarder = relay(context)
+    reports = Reports(db=context.db, clock=context.clock, vault=context.vault)
     return [
+        Bounces(reports),
+        Unsubscribing(context.db, context.vault, context.clock),
         Returns(forwarder),
+        Complaints(reports),
+        AggregateReports(),
         Kept(context.clock),
         Routing(forwarder, Router()),
         Forwarding(forwarder),

@@ -7,6 +7,7 @@ for each recipient that is not a report or an unsubscription.
 
 from . import facts
 from .assess import Assessor
+from .consumed import Bounces, Complaints, Unsubscribing
 from .directory import Directory
 from .judging import Judge
 from .kept import Kept, stored
@@ -17,6 +18,8 @@ from .worker import InboundWorker
 
 __all__ = [
     "Assessor",
+    "Bounces",
+    "Complaints",
     "Directory",
     "InboundWorker",
     "Judge",
@@ -24,6 +27,7 @@ __all__ = [
     "PeerLimits",
     "Receiver",
     "Rspamd",
+    "Unsubscribing",
     "facts",
     "stored",
 ]

@@ -8,7 +8,7 @@ from postwright import domains
 from postwright.arrivals import Handler, Head, Target
 from postwright.domains import Domain
 from postwright.kernel.db import Read
-from postwright.mail.addresses import AddressError, parse_one
+from postwright.mail.addresses import AddressError, parse_one, to_ascii
 from postwright.mail.smtp import Reply
 
 NO_RELAY = Reply(550, "5.7.1", "Relaying denied")
@@ -45,18 +45,12 @@ class Directory:
 
     def find(self, tx: Read, address: str, head: Head | None = None) -> Found:
         """Who takes mail for `address`; with the header fields, when they are known. Raises Refusal."""
-        try:
-            parsed = parse_one(address)
-        except AddressError:
-            raise Refusal(Reply(553, "5.1.3", "Bad address syntax")) from None
-        domain = domains.receiving(tx, parsed.domain)
+        host, spec = _parsed(address)
+        domain = domains.receiving(tx, host)
         if domain is None:
             raise Refusal(NO_RELAY)
-        target = Target(
-            account_id=domain.account_id, domain_id=domain.id, domain=domain.name, address=parsed.spec
-        )
+        target = Target(account_id=domain.account_id, domain_id=domain.id, domain=domain.name, address=spec)
         # On a host that is ours only for the sake of bounces nothing else lives.
-        host = parsed.domain
         ordinary = host == domain.name or (domain.wildcard and host.endswith(f".{domain.name}"))
         takers = self.takers(tx, target, head, ordinary=ordinary)
         if not takers:
@@ -74,3 +68,17 @@ class Directory:
                 if handler.exclusive:
                     break
         return tuple(found)
+
+
+def _parsed(address: str) -> tuple[str, str]:
+    """Host and bare address. Raises Refusal."""
+    try:
+        if address[:2].lower() == "u+":
+            # Ours to unsubscribe: for a long recipient longer than 64 octets, which we may give to ourselves.
+            local, _, domain = address.rpartition("@")
+            host = to_ascii(domain)
+            return host, f"{local}@{host}"
+        parsed = parse_one(address)
+    except AddressError:
+        raise Refusal(Reply(553, "5.1.3", "Bad address syntax")) from None
+    return parsed.domain, parsed.spec
