@@ -27,12 +27,15 @@ def trusted(mx: Sink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_bad_certificate_encrypts_all_the_same(rig: Rig, mx: Sink) -> None:
+    fallbacks = connector._FALLBACKS.labels("any certificate")
+    before = fallbacks.value
     event = await rig.outcome()
     assert event["event"] == "delivered"
     assert event["delivery-status"]["tls"] is True
     assert event["delivery-status"]["certificate-verified"] is False
     assert mx.messages[0].tls
     assert mx.counts.connections == 2
+    assert fallbacks.value == before + 1
     # That the certificate is bad is remembered: the next connection does not begin with a failure.
     mx.fail("*", 421, "enough", at="MAIL", times=1)
     await rig.send("eve@there.test")

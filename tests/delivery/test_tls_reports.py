@@ -12,6 +12,7 @@ import pytest
 
 from postwright import accounts, tlsrpt
 from postwright.apps.smtp import acceptor
+from postwright.delivery import results as delivery_results
 from postwright.kernel.db import Db
 from postwright.testing.catcher import Answer, Catcher
 from postwright.testing.dns import Failure, FakeDns
@@ -85,7 +86,10 @@ async def a_good_and_a_bad_session(rig: Rig, mx: Sink, tmp_path: Path) -> None:
 
 
 async def test_sessions_are_counted_by_policy_and_outcome(rig: Rig, mx: Sink, tmp_path: Path) -> None:
+    good, bad = (delivery_results._SESSIONS.labels("sts", kind) for kind in ("ok", "certificate-not-trusted"))
+    before = (good.value, bad.value)
     await a_good_and_a_bad_session(rig, mx, tmp_path)
+    assert (good.value, bad.value) == (before[0] + 1, before[1] + 1)
     (day,) = await listed(rig)
     assert (day["domain"], day["successful_sessions"], day["failed_sessions"]) == ("there.test", 1, 1)
     assert day["report"] == ""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from postwright.kernel import metrics
 from postwright.mail.smtp import Answer, ConnectError, Dialogue, Disconnected, SmtpClient, SmtpError
 from postwright.messages import Meta
 from postwright.tlspolicy import Policies, authentic, shown
@@ -23,6 +24,10 @@ INVALID_SECONDS = 3600
 SUITED_SECONDS = 5.0
 MAX_REMEMBERED = 10_000
 _EXPIRED, _OTHER_NAME, _UNTRUSTED = 10, 62, (18, 19, 20, 21)  # X509_V_ERR_… of OpenSSL
+
+_FALLBACKS = metrics.Counter(
+    "tls_fallback_total", "Connections less safe than was tried first: any certificate, or in clear.", ("to",)
+)
 
 
 class Results(Protocol):
@@ -210,11 +215,14 @@ class Connector:
             link.trusted = context is self._verifying
             link.verified = link.trusted or bool(wanted.pins)
             self._count(route, host, wanted, self._shortcoming(link), link.client.local_address)
+            if failure:
+                _FALLBACKS.labels("any certificate").inc()
             return link
         if wanted.required:
             raise ConnectError(f"TLS failed, which {_who(wanted)} requires: {failure}")
         link = await self._greet(route, host, source, wanted, dialogue)
         if host.outside:
+            _FALLBACKS.labels("clear").inc()
             known = self._broken.get(host.address)
             self._count(
                 route, host, wanted, known[1] if known else "validation-failure", link.client.local_address

@@ -12,6 +12,7 @@ import dns.flags
 import dns.resolver
 import msgspec
 
+from . import metrics
 from .clock import SECOND, Clock
 from .resolver import resolver
 from .settings import Settings
@@ -21,6 +22,13 @@ MIN_SECONDS, MAX_SECONDS = 30.0, 3600.0  # how long an answer is kept, whatever 
 NEGATIVE_SECONDS = 300.0  # that there is no such record
 FAILED_SECONDS = 60.0  # that DNS could not tell
 T = TypeVar("T")
+
+_TIME = metrics.Histogram("dns_seconds", "Look-ups in DNS, by how they ended.", ("result",))
+_SECURE = metrics.Counter(
+    "dns_validated_total",
+    "Look-ups that found records, by whether DNSSEC validated them.",
+    ("kind", "validated"),
+)
 
 
 class State(Enum):
@@ -68,6 +76,14 @@ class Resolver:
 
     async def ask(self, name: str, kind: str) -> Lookup:
         """Look up. Never raises for what DNS does."""
+        began = time.monotonic()
+        found = await self._ask(name, kind)
+        _TIME.labels(found.state.value).observe(time.monotonic() - began)
+        if found.state is State.FOUND:
+            _SECURE.labels(kind, "yes" if found.secure else "no").inc()
+        return found
+
+    async def _ask(self, name: str, kind: str) -> Lookup:
         asked = self._resolver()
         async with self._room:
             try:
@@ -118,16 +134,3 @@ class Remembered(Generic[T]):
             self._kept.pop(next(iter(self._kept)))
         self._kept[name] = (self._clock.now() + int(seconds * SECOND), value)
         return value
-
-
-class Stopwatch:
-    """Seconds since it was started."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-
-    def lap(self) -> float:
-        """Seconds since the start or the last lap."""
-        now = time.monotonic()
-        passed, self._began = now - self._began, now
-        return passed
