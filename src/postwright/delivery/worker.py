@@ -85,7 +85,7 @@ class Delivery:
             db=db,
             clock=clock,
             vault=vault,
-            signers=Signers(db, vault),
+            signers=Signers(db, vault, settings),
             recorder=self._recorder,
             classifier=classifier(settings.failure_rules),
             destinations=self._destinations,

@@ -7,7 +7,7 @@ sealed, passwords hashed with Argon2id.
 """
 
 from .credentials import NO_PASSWORD, Credential, hash_password, login, verify_password
-from .dns import Installation
+from .dns import Installation, is_published
 from .errors import BadDomain, DomainNotFound
 from .keys import KeyPair, SigningKey, new_key, signing_key_named, signing_keys
 from .records import Domain, Sendable, Tracking
@@ -51,6 +51,7 @@ __all__ = [
     "forget_tombstone",
     "hash_password",
     "ids_of_host",
+    "is_published",
     "login",
     "named",
     "need",

@@ -113,6 +113,17 @@ async def _check(
     return Check("valid" if _right(installation, record, found) else "invalid", found[:MAX_FOUND])
 
 
+async def is_published(settings: Settings, authority: str, selector: str, public: str) -> bool | None:
+    """Whether receivers find the key `public` (the text of its record) under a name; None: nobody could tell."""
+    try:
+        found = await _look_up(
+            resolver(settings), Expected("", "TXT", f"{selector}._domainkey.{authority}", "")
+        )
+    except (dns.exception.DNSException, OSError):
+        return None
+    return any(_same_key(text, public) for text in found)
+
+
 async def _look_up(asked: dns.asyncresolver.Resolver, record: Expected) -> list[str]:
     try:
         answer = await asked.resolve(record.name, record.record_type)

@@ -58,6 +58,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_key: str = ""  # first start: the admin key to create
     domain: str = ""  # first start: an extra domain to create active
     owner_email: str = "owner@localhost"
+    platform_dkim: str = (
+        ""  # domain/selector of a second signature on all mail; default: none, it doubles the cost
+    )
+    platform_dkim_key: str = ""  # PEM file; default: <data>/dkim-<domain>.pem, made when it is not there
     failure_rules: str = ""  # TOML file of rules on replies that come before ours (failures/rules.toml)
     source_ips: str = ""  # address[=ehlo-name] with commas
     retry_schedule: str = "600,900,1800,3600,7200,14400"  # behaviour.md 5.1
@@ -245,6 +249,9 @@ def _checked(settings: Settings) -> Settings:
     for name in ("retry", "webhook_retry", "route_retry"):
         settings.schedule(name)
     settings.metrics_readers()
+    domain, _, selector = settings.platform_dkim.partition("/")
+    if settings.platform_dkim and not (domain and selector):
+        raise SettingsError(f"{PREFIX}PLATFORM_DKIM={settings.platform_dkim}: domain/selector expected")
     if settings.tls_key and not settings.tls_cert:
         raise SettingsError(f"{PREFIX}TLS_KEY without {PREFIX}TLS_CERT")
     if settings.rspamd and not settings.rspamd.startswith(("http://", "https://")):
