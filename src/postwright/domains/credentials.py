@@ -55,7 +55,7 @@ def login(tx: Read, name: str) -> Credential | None:
     """The credential called `user@domain` (lower case), or None."""
     local, _, domain = name.rpartition("@")
     row = store.credential(tx, domain, local) if local else None
-    return None if row is None else Credential(*row)  # type: ignore[call-arg]  # the columns are its fields
+    return None if row is None else Credential(*row)  # the columns are its fields
 
 
 def set_password(tx: Write, domain_id: str, local: str, password_hash: str, now: int) -> None:

@@ -37,6 +37,27 @@ _SENDABLE = Prepared(
     ).where(domains.c.id == bindparam("key")),
     ("key",),
 )
+_MAY_RECEIVE = (domains.c.state == "active", domains.c.is_disabled.is_(False))
+_RECEIVING = Prepared(
+    select(domains).where(domains.c.name == bindparam("domain"), *_MAY_RECEIVE), ("domain",)
+)
+_RECEIVING_FOR = Prepared(
+    select(domains).where(domains.c.mailfrom_host == bindparam("host"), *_MAY_RECEIVE), ("host",)
+)
+_CREDENTIAL = Prepared(
+    select(
+        domains.c.account_id,
+        domains.c.id,
+        domains.c.name,
+        smtp_credentials.c.password_hash,
+        domains.c.message_ttl,
+        func.coalesce(func.nullif(domains.c.mailfrom_host, ""), domains.c.name),
+        domains.c.ips,
+    )
+    .select_from(smtp_credentials.join(domains, domains.c.id == smtp_credentials.c.domain_id))
+    .where(domains.c.name == bindparam("domain"), smtp_credentials.c.login == bindparam("user")),
+    ("domain", "user"),
+)
 _decode_checks = msgspec.json.Decoder(dict[str, Check]).decode
 _decode_tracking = msgspec.json.Decoder(Tracking).decode
 
@@ -131,13 +152,10 @@ def ids_of_host(tx: Read, host: str) -> list[str]:
 
 def receiving(tx: Read, names: Sequence[str], host: str) -> list[Domain]:
     """The domains that may receive: named one of `names`, or with `host` as mailfrom host."""
-    rows = tx.rows(
-        select(domains).where(
-            or_(domains.c.name.in_(names), domains.c.mailfrom_host == host),
-            domains.c.state == "active",
-            domains.c.is_disabled.is_(False),
-        )
-    )
+    # One look-up for each name: a statement for any number of them would be compiled anew for each message.
+    rows = [row for name in names for row in tx.fetch(_RECEIVING, (name,))]
+    known = {row[0] for row in rows}
+    rows.extend(row for row in tx.fetch(_RECEIVING_FOR, (host,)) if row[0] not in known)
     return [_domain(row) for row in rows]
 
 
@@ -247,22 +265,10 @@ def key(tx: Read, account_id: str, authority: str, selector: str) -> Row | None:
     )
 
 
-def credential(tx: Read, domain: str, login: str) -> Row | None:
+def credential(tx: Read, domain: str, login: str) -> Sequence[Any] | None:
     """Account, domain id and name, hash, retention, return host and addresses of a login."""
-    joined = smtp_credentials.join(domains, domains.c.id == smtp_credentials.c.domain_id)
-    return tx.row(
-        select(
-            domains.c.account_id,
-            domains.c.id,
-            domains.c.name,
-            smtp_credentials.c.password_hash,
-            domains.c.message_ttl,
-            func.coalesce(func.nullif(domains.c.mailfrom_host, ""), domains.c.name),
-            domains.c.ips,
-        )
-        .select_from(joined)
-        .where(domains.c.name == domain, smtp_credentials.c.login == login)
-    )
+    rows = tx.fetch(_CREDENTIAL, (domain, login))
+    return rows[0] if rows else None
 
 
 def credentials_page(tx: Read, domain_id: str, skip: int, limit: int) -> tuple[int, list[tuple[str, int]]]:
