@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import dkim
 
+from postwright.testing.dns import FakeDns
 from postwright.testing.sink import Sink
 
 from .conftest import DOMAIN, Api, wait_for
@@ -227,3 +228,45 @@ async def test_each_of_several_gets_its_own_signed_copy(api: Api, sink: Sink) ->
     (record,) = [r for r in shown["sending_dns_records"] if "_domainkey" in r.get("name", "")]
     for message in (one, two):
         assert dkim.verify(message.data, dnsfunc=lambda name, **_: record["value"].encode())
+
+
+async def test_a_verified_host_of_the_domains_own(
+    start_server: Any, settings: dict[str, str], fake_dns: FakeDns, http: aiohttp.ClientSession, sink: Sink
+) -> None:
+    own = settings | {"dns": fake_dns.address, "hostname": "post.example.org"}
+    api = Api(await start_server(**own, tracking_url="http://fallback.example.org/"), http)
+    fields = {"html": HTML, "text": "", "o__tracking": "yes"}
+    _, _, _, html = await sent(api, sink, **fields)
+    assert 'href="http://fallback.example.org/c/' in html
+    fake_dns.set(f"email.{DOMAIN}", "CNAME", "post.example.org.")
+    assert (await api.call("PUT", f"/v4/domains/{DOMAIN}", data={"web_scheme": "https"}))[0] == 200
+    assert (await api.call("PUT", f"/v4/domains/{DOMAIN}/verify"))[0] == 200
+    message_id, _, _, html = await sent(api, sink, **fields)
+    path = re.search(rf'href="https://email\.{re.escape(DOMAIN)}(/c/[\w-]+)"', html)[1]
+    assert (await fetch(http, api.server.base_url + path))[0] == 404
+    for host in (f"email.{DOMAIN}", f"EMAIL.{DOMAIN}:443"):
+        assert (await fetch(http, api.server.base_url + path, headers={"Host": host}))[0] == 302
+    behind = {"Host": "127.0.0.1", "X-Forwarded-Host": f"email.{DOMAIN}"}
+    assert (await fetch(http, api.server.base_url + path, headers=behind))[0] == 302
+    await api.wait_event("clicked", message_id)
+
+
+async def test_complete_messages(api: Api, sink: Sink, http: aiohttp.ClientSession) -> None:
+    raw = (
+        f"From: ann@{DOMAIN}\r\nTo: bob@example.net\r\nSubject: x\r\nX-Mailgun-Track: yes\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+        '<p>gr=C3=BC=C3=9Fe <a href=3D"https://example.com/">x</a></p>\r\n'
+    )
+    status, body = await api.call(
+        "POST",
+        f"/v3/{DOMAIN}/messages.mime",
+        data={"to": "bob@example.net", "message": raw},
+    )
+    assert status == 200, body
+    message_id = body["id"].strip("<>")
+    await api.wait_event("delivered", message_id)
+    message, _, html = parts(sink.messages[-1].data)
+    assert message["X-Mailgun-Track"] == "yes" and "<p>grüße <a href=" in html and "/o/" in html
+    link = re.search(r'href="([^"]+/c/[^"]+)"', html)[1]
+    assert (await fetch(http, link))[1]["Location"] == "https://example.com/"
+    await api.wait_event("clicked", message_id)
