@@ -14,24 +14,35 @@ import msgspec
 # One attribute: a name, and perhaps a value in double quotes, single quotes or none.
 _ATTRIBUTE = r"[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s\"'>][^\s>]*+))?+"
 _ATTRIBUTES = rf"(?:[\s/]++|{_ATTRIBUTE})*+"
+
+
+def _any_case(words: str) -> str:
+    """A pattern for words in letters of any case: cheaper than the flag, which slows every other letter too."""
+    return "|".join("".join(f"[{c}{c.upper()}]" for c in word) for word in words.split())
+
+
 # Content of these is text for their own purpose until their end tag, whatever it looks like.
-_RAW = "script|style|textarea|title|xmp|iframe|noembed|noframes"
+_RAW = _any_case("script style textarea title xmp iframe noembed noframes")
+_FRAME = _any_case("body head html")
+# A tag that never ends takes the rest with it, as in browsers; the scan stays linear that way.
 _PIECE = re.compile(
     rf"""
-      <!--(?:>|->|.*?(?:--!?>|\Z))              # a comment, conditional ones too
-    | <!(?P<declared>[a-zA-Z][^>]*+)(?:>|\Z)    # the doctype
-    | <(?:[!?]|/(?![a-zA-Z]))[^>]*+(?:>|\Z)     # <![if …]>, <?xml …?>
-    | <(?P<raw>{_RAW})(?=[\s/>]){_ATTRIBUTES}>.*?(?:(?=</(?P=raw)[\s/>])|\Z)
-    | <(?P<link>a|area)(?P<attributes>(?=[\s/>]){_ATTRIBUTES})>
-    | <(?P<start>body|html|head)(?=[\s/>]){_ATTRIBUTES}>
-    | </(?P<end>body|head|html)(?=[\s/>])[^>]*+(?:>|\Z)
-    | </?[a-zA-Z][^\s/>]*+{_ATTRIBUTES}(?:>|\Z)  # any other tag; one that never ends takes the rest with it
+    <(?:
+        (?=[aA])(?:[aA](?:[rR][eE][aA])?+)(?P<attributes>(?=[\s/>]){_ATTRIBUTES})>
+      | (?=[sStTxXiInN])(?P<raw>{_RAW})(?=[\s/>]){_ATTRIBUTES}>.*?(?:(?=</(?i:(?P=raw))[\s/>])|\Z)
+      | (?=[bBhH])(?P<start>{_FRAME})(?=[\s/>]){_ATTRIBUTES}>
+      | /(?P<end>{_FRAME})(?=[\s/>])[^>]*+(?:>|\Z)
+      | /?[a-zA-Z][^\s/>]*+{_ATTRIBUTES}(?:>|\Z)  # any other tag
+      | !--(?:>|->|.*?(?:--!?>|\Z))               # a comment, conditional ones too
+      | !(?P<declared>[a-zA-Z][^>]*+)(?:>|\Z)     # the doctype
+      | (?:[!?]|/(?![a-zA-Z]))[^>]*+(?:>|\Z)      # <![if …]>, <?xml …?>
+    )
     """,
-    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+    re.VERBOSE | re.DOTALL,
 )
 _ONE_ATTRIBUTE = re.compile(
-    r"(?P<space>[\s/]*+)(?P<name>[^\s/>][^\s/>=]*+)"
-    r"(?:\s*+=\s*+(?:\"(?P<double>[^\"]*+)\"|'(?P<single>[^']*+)'|(?P<bare>[^\s\"'>][^\s>]*+)))?+"
+    r"[\s/]*+([^\s/>][^\s/>=]*+)"
+    r"(?:\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"'>][^\s>]*+)))?+"
 )
 _REFERENCE = re.compile(r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[A-Za-z0-9]+;?)=?")
 # What browsers take out of a URL before they read it (WHATWG URL §4.4).
@@ -56,10 +67,13 @@ def rewrite(source: str, link: Callable[[str], str | None]) -> Page:
     bottom = -1
     for piece in _PIECE.finditer(source):
         kind = piece.lastgroup
+        if kind is None:
+            continue
         if kind == "attributes":
+            offset = piece.start("attributes")
             for start, end, new in _changes(piece["attributes"], link):
-                start += piece.start("attributes")
-                end += piece.start("attributes")
+                start += offset
+                end += offset
                 out += (source[done:start], new)
                 done = end
                 shift += len(new) - (end - start)
@@ -88,14 +102,15 @@ def _changes(attributes: str, link: Callable[[str], str | None]) -> list[tuple[i
     href: tuple[int, int] | None = None
     disabled = False
     for found in _ONE_ATTRIBUTE.finditer(attributes):
-        name = found["name"].lower()
-        group = (
-            "double" if found["double"] is not None else "single" if found["single"] is not None else "bare"
-        )
+        name, *values = found.groups()
+        name = name.lower()
         if name == "href" and href is None:  # the first of several counts
-            href = found.span(group)
+            href = (
+                found.span(found.lastindex or 1) if any(value is not None for value in values) else (-1, -1)
+            )
         elif name == "disable-tracking":
-            disabled = disabled or (found[group] or "").strip().lower() not in _OFF
+            value = next((value for value in values if value is not None), "")
+            disabled = disabled or value.strip().lower() not in _OFF
             changes.append((found.start(), found.end(), ""))
     if href is not None and href[0] >= 0 and not disabled:
         new = link(target(attributes[slice(*href)]))

@@ -16,7 +16,7 @@ from .tokens import Click, Tokens, Unsubscribe, Who, domain_octets, pack_id
 MAX_URL = 4096  # characters of a target; a longer one is left as it is
 EVERYTHING = "*"
 _VARIABLE = re.compile(r"%(?:(tag_|mailing_list_)?unsubscribe_url|unsubscribe_email)%")
-_WEB = re.compile(r"https?://[^/?#\s]", re.IGNORECASE)
+_WEB = re.compile(r"https?://([^/?#\s]+)", re.IGNORECASE)
 _CLEAR_SIGNED = "-----BEGIN PGP "
 
 
@@ -118,10 +118,8 @@ class Copy:
         return self.unsubscribe_url()
 
     def _link(self, url: str) -> str | None:
-        if len(url) > MAX_URL or not _WEB.match(url):
-            return None
-        site = url.partition("://")[2]
-        if re.split("[/?#]", site, maxsplit=1)[0].lower() == self._site:
+        web = _WEB.match(url)
+        if web is None or len(url) > MAX_URL or web[1].lower() == self._site:
             return None
         token = self._tokens.seal("c", self._host, Click(*self._who, url))
         return f"{self._plan.base}/c/{token}"
