@@ -115,7 +115,11 @@ class Acceptor:
         if meta.skip_verification is None:
             meta.skip_verification = domain.skip_verification or None
         plan = make_plan(
-            domain, draft.options.tracking, fallback=fallback, variables=draft.unsubscribe_variables
+            domain,
+            draft.options.tracking,
+            fallback=fallback,
+            variables=draft.unsubscribe_variables,
+            mailing_list=draft.mailing_list,
         )
         stored = msgspec.structs.replace(meta, recipients=[], tracking=plan)
         store.insert_message(tx, meta.id, meta.account_id, meta.domain_id, encode(stored), expires)

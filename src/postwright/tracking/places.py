@@ -5,6 +5,7 @@ assigned addresses to, which come with the program.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,7 @@ def _assigned(address: str) -> str:
         return ""
 
 
+@lru_cache(8192)
 def is_public(address: str) -> bool:
     """Whether an address is one of the internet, and not of this machine or network."""
     try:

@@ -93,6 +93,8 @@ class Recorder:
     async def run(self, stop: asyncio.Event) -> None:
         """Tell hits until `stop`, first those that dead processes left; then the rest."""
         stopped = asyncio.ensure_future(stop.wait())
+        # Reading the patterns of all known programs takes half a second, once: not on the loop that answers.
+        await asyncio.to_thread(client, "")
         adopted = False
         try:
             while not stop.is_set():
