@@ -6,6 +6,8 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from postwright.testing.sink import Sink
+
 from .conftest import Api, wait_for
 
 
@@ -29,6 +31,32 @@ async def test_every_process_is_seen_and_one_that_dies_starts_again(api: Api) ->
         return (await scrape(api))["postwright_process_starts_total projector"] == 2
 
     await wait_for(again, "second start of the projector", 30)
+
+
+async def test_what_happened_is_counted_once_over_a_death(api: Api, sink: Sink) -> None:
+    sink.fail("full", 452, "4.2.2 Full", at="RCPT")
+    sink.fail("nobody", 550, "5.1.1 No such user", at="RCPT")
+    for local in ("bob", "eve", "full", "nobody"):
+        message_id = await api.send(to=f"{local}@gmail.com")
+        await api.wait_event("failed" if local in ("full", "nobody") else "delivered", message_id)
+
+    async def counted() -> dict[str, float] | None:
+        found = await scrape(api)
+        return found if found.get("postwright_permanent_failures_total bounce Gmail ") == 1 else None
+
+    found = await wait_for(counted, "counted refusal")
+    assert found["postwright_accept_total HTTP accepted"] == 4
+    assert found["postwright_delivered_total Gmail "] == 2
+    assert found["postwright_temporary_failures_total generic Gmail "] >= 1
+    assert found["postwright_delivery_seconds_count dot"] >= 2
+    assert found["postwright_commit_seconds_count"] > 8 and found["postwright_store_free_bytes"] > 0
+    os.kill(_child(api, "delivery"), signal.SIGKILL)
+    await api.wait_event("delivered", await api.send(to="eve@gmail.com"), timeout=30)
+
+    async def again() -> bool:
+        return (await scrape(api))["postwright_delivered_total Gmail "] == 3
+
+    await wait_for(again, "a third delivery counted")
 
 
 def _child(api: Api, role: str) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from litestar import Request
 
-from postwright import operations
+from postwright import operations, webhooks
 from postwright.accounts import Area, NotAllowed, Principal, any_account
 from postwright.kernel import metrics
 from postwright.kernel.clock import Clock
@@ -25,7 +25,7 @@ SECONDS = 5.0
 _FORWARDED = ("x-forwarded-for", "forwarded", "x-real-ip")
 
 Source = Callable[[Read, int], list[Reading]]
-SOURCES: tuple[Source, ...] = (operations.readings,)
+SOURCES: tuple[Source, ...] = (operations.readings, webhooks.readings)
 
 
 class Scraper:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import partial
 
 from postwright.capture import CapturePolicy
-from postwright.mail.smtp import Policy, SmtpServer
+from postwright.kernel import metrics
+from postwright.mail.smtp import Policy, Reply, SmtpServer
 from postwright.messages import Acceptor
 from postwright.messages.smtp import SubmissionPolicy
 
@@ -36,6 +37,9 @@ async def run(
         "mx": receiving.policy(context, submission, tls.context),
         "capture": CapturePolicy(context.db, context.clock, context.hostname),
     }
+    for name, policy in doors.items():
+        if name != "submission_tls":  # the same as submission
+            policy.on_refusal = partial(_refused, name)
     loop = asyncio.get_running_loop()
     servers = []
     for name, listening in sockets.items():
@@ -44,12 +48,32 @@ async def run(
             implicit = tls.context if name == "submission_tls" else None
             servers.append(await loop.create_server(partial(SmtpServer, policy), sock=sock, ssl=implicit))
     watching = asyncio.create_task(tls.watch())
+    counting = asyncio.create_task(_count(doors))
     ready()
     await stop.wait()
     watching.cancel()
+    counting.cancel()
     for server in servers:
         server.close()
     await asyncio.gather(*(policy.drain() for policy in {*doors.values()}))
+
+
+_SESSIONS = metrics.Gauge("smtpd_connections", "Open connections to our SMTP server.", ("door",))
+_REFUSALS = metrics.Counter(
+    "smtpd_rejects_total", "Refusals by our SMTP server.", ("door", "code", "enhanced")
+)
+
+
+def _refused(door: str, reply: Reply) -> None:
+    _REFUSALS.labels(door, str(reply.code), reply.enhanced).inc()
+
+
+async def _count(doors: dict[str, Policy]) -> None:
+    while True:
+        for name, policy in doors.items():
+            if name != "submission_tls":
+                _SESSIONS.labels(name).set(len(policy.connections))
+        await asyncio.sleep(1)
 
 
 def acceptor(context: Context) -> Acceptor:

@@ -114,6 +114,7 @@ class Recorder:
 
     def __init__(self, settings: Settings) -> None:
         self._schedule = settings.schedule("retry")
+        self.refused: dict[int, str] = {}  # what kept recipients from being tried, until it is counted
         self.ambiguous_seconds = ambiguous_seconds(settings)
 
     def begin(self, tx: Write, now: int, item: queue.Item, meta: Meta, personal: Personal | None) -> bool:
@@ -121,6 +122,7 @@ class Recorder:
         refusal = suppressions.refusal(tx, item.domain_id, item.recipient, meta.tags)
         if refusal is None:
             return queue.start(tx, item, now)
+        self.refused[item.id] = refusal.reason
         status = {
             "attempt-no": item.attempts + 1,
             "code": refusal.code,

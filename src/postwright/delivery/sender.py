@@ -11,7 +11,7 @@ import msgspec
 from postwright import queue
 from postwright.failures import Classifier, Verdict
 from postwright.kernel import failpoints
-from postwright.kernel.clock import Clock
+from postwright.kernel.clock import SECOND, Clock
 from postwright.kernel.db import Db, StoreUnavailable
 from postwright.kernel.secrets import Vault
 from postwright.levers import Levers, Rule, Subject
@@ -21,6 +21,7 @@ from postwright.messages import Loaded, Meta, Personal, Traces, build, decode_pe
 from postwright.templates import CannotRender, RenderFailed
 from postwright.tracking import Tokens
 
+from . import metering
 from .connector import Connector, HostRefused, Link
 from .destinations import Destinations, Host, Route, Unroutable
 from .outcome import TEST_MODE, Attempt, Recorder
@@ -157,6 +158,7 @@ class Trip:
             rule = sender.pause(item, loaded.meta)
             if rule is not None:
                 await self._recorded(sender.recorder.hold, now, item, rule)
+                metering.held()
                 return
         meta = loaded.meta
         if now >= item.give_up_at:
@@ -164,16 +166,21 @@ class Trip:
             return
         try:
             if not await sender.db.write(sender.recorder.begin, now, item, meta, personal):
-                return  # suppressed, or the lease is lost and another worker has it
+                # Suppressed, or the lease is lost and another worker has it.
+                if kind := sender.recorder.refused.pop(item.id, ""):
+                    metering.suppressed(kind)
+                return
         except StoreUnavailable:
             await asyncio.sleep(STORE_RETRY_SECONDS)
             return  # nothing was sent; the lease will run out
+        metering.began(item, now, meta.scheduled_for * SECOND)
         failpoints.hit("delivery.started")
         with sender.holding(item):
             attempt = await self._attempt(item, loaded, personal, other)
         failpoints.hit("delivery.sent")
         await self._recorded(sender.recorder.record, sender.clock.now(), item, meta, personal, attempt)
         failpoints.hit("delivery.recorded")
+        metering.ended(item, attempt, sender.connector.sources.ours(attempt.sending_ip))
 
     async def close(self) -> None:
         """Say goodbye."""

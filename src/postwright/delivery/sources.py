@@ -29,6 +29,10 @@ class Sources:
         """Whether one of `names`, which a server calls itself, is a name that we call ourselves."""
         return not self._ours.isdisjoint(names)
 
+    def ours(self, address: str) -> str:
+        """`address` when it is a declared one, else ""."""
+        return address if address in self._names else ""
+
     def choose(self, meta: Meta, site: str, target: str) -> Source | None:
         """The source for a message to `target`, an address (or a name) of `site`. None: no source reaches it.
 

@@ -21,6 +21,7 @@ from postwright.spool import Spool
 from postwright.tlspolicy import Policies
 from postwright.tlsrpt import Collector
 
+from . import metering
 from .connector import Connector
 from .destinations import Destinations
 from .outcome import Recorder
@@ -128,7 +129,9 @@ class Delivery:
             return 0
         items = await self._db.write(queue.claim, self._clock.now(), min(room, CLAIM), self._turns)
         overflow = [item for item in items if not self._put(item)]
+        metering.IN_FLIGHT.set(self._in_flight)
         if overflow:
+            metering.overflowed(len(overflow))
             due = self._clock.now() + OVERFLOW_SECONDS * SECOND
             await self._db.write(queue.give_back, overflow, due)
         return len(items) or not self._turns.done
@@ -178,6 +181,7 @@ class Delivery:
                     queue.recover, self._clock.now(), self._recorder.ambiguous_seconds
                 )
                 if back:
+                    metering.lost(back)
                     log.warning("leases ran out; recipients are back in the queue", extra={"count": back})
             except StoreUnavailable:
                 pass  # the claim loop reports it

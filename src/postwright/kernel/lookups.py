@@ -22,6 +22,9 @@ MIN_SECONDS, MAX_SECONDS = 30.0, 3600.0  # how long an answer is kept, whatever 
 NEGATIVE_SECONDS = 300.0  # that there is no such record
 FAILED_SECONDS = 60.0  # that DNS could not tell
 T = TypeVar("T")
+_CACHE_HITS = metrics.Counter(
+    "dns_cache_hits_total", "Destinations and policies that were known already."
+).labels()
 
 _TIME = metrics.Histogram("dns_seconds", "Look-ups in DNS, by how they ended.", ("result",))
 _SECURE = metrics.Counter(
@@ -116,6 +119,7 @@ class Remembered(Generic[T]):
         """The value for `name`."""
         until, value = self._kept.get(name, (0, None))
         if until > self._clock.now():
+            _CACHE_HITS.inc()
             return value  # type: ignore[return-value]  # only values are kept with a time
         task = self._pending.get(name)
         if task is None:

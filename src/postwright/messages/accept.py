@@ -4,6 +4,7 @@ One durable transaction holds the message, its bytes, a queue row and an `accept
 when it returns, a power cut loses nothing of it.
 """
 
+import time
 from datetime import UTC, datetime
 
 import msgspec
@@ -13,7 +14,9 @@ from postwright.domains import Sendable
 from postwright.kernel import failpoints
 from postwright.kernel.clock import SECOND, Clock
 from postwright.kernel.db import Db, Write
+from postwright.kernel.errors import Refused
 from postwright.kernel.ids import Sequence, hex_id
+from postwright.kernel.metrics import Counter, Histogram
 from postwright.kernel.secrets import Vault
 from postwright.mail.headers import format_date
 from postwright.spool import Blob, Spool
@@ -23,6 +26,9 @@ from . import facts, keys, store
 from .draft import Draft, Target
 from .errors import SendingRefused
 from .records import Meta, encode
+
+_ACCEPTED = Counter("accept_total", "Messages offered, by door and result.", ("iface", "result"))
+_SECONDS = Histogram("accept_seconds", "From the whole message to its durable acceptance.").labels()
 
 # How long a recipient is tried, from the time it is due (behaviour.md 5.1).
 LIFETIME = 8 * 3600
@@ -73,6 +79,17 @@ class Acceptor:
 
     async def accept(self, draft: Draft, origin: Origin) -> str:
         """Store `draft` durably and queue it; the Message-Id without brackets. Raises Refused, or StoreUnavailable."""
+        began = time.monotonic()
+        try:
+            message_id = await self._accept(draft, origin)
+        except Refused:
+            _ACCEPTED.labels(origin.method, "refused").inc()
+            raise
+        _ACCEPTED.labels(origin.method, "accepted").inc()
+        _SECONDS.observe(time.monotonic() - began)
+        return message_id
+
+    async def _accept(self, draft: Draft, origin: Origin) -> str:
         now = self.clock.now()
         due = draft.options.deliver_at or now
         key = self._sequence.next()

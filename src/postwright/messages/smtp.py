@@ -12,6 +12,7 @@ from postwright import domains
 from postwright.domains import Credential
 from postwright.kernel.db import Db
 from postwright.kernel.errors import Refused
+from postwright.kernel.metrics import Counter
 from postwright.kernel.settings import Settings
 from postwright.mail.addresses import Address, AddressError, parse_one
 from postwright.mail.smtp import Envelope, Policy, Reply, Session
@@ -29,6 +30,7 @@ MAX_REMEMBERED = 1000
 MAX_MESSAGES = 10_000  # of one connection: bulk senders keep theirs, but no connection is for ever
 
 
+_LOGINS = Counter("smtp_logins_total", "Attempts to log in over SMTP.", ("result",))
 _LOCKED_OUT = Reply(421, "4.7.0", "The password was changed or the login deleted, please log in again")
 
 
@@ -67,6 +69,7 @@ class SubmissionPolicy(Policy):
         name = login.strip().lower()
         credential = await self._check(name, password)
         session.login = None if credential is None else Login(name, credential)
+        _LOGINS.labels("failed" if credential is None else "ok").inc()
         return credential is not None
 
     async def mail_from(self, session: Session, address: str, params: dict[str, str]) -> Reply | None:

@@ -8,6 +8,6 @@ again. A URL is told of an event once, however many levels name it.
 
 from .projector import WebhookProjection
 from .sender import WebhookSender, release_all
-from .service import forget_domain
+from .service import forget_domain, readings
 
-__all__ = ["WebhookProjection", "WebhookSender", "forget_domain", "release_all"]
+__all__ = ["WebhookProjection", "WebhookSender", "forget_domain", "readings", "release_all"]

@@ -1,5 +1,6 @@
 """Makes the calls: signed afresh for each attempt, retried on schedule."""
 
+import time
 from collections.abc import Sequence
 
 import msgspec
@@ -9,12 +10,15 @@ from postwright.kernel import failpoints
 from postwright.kernel.calling import Caller
 from postwright.kernel.clock import SECOND, Clock
 from postwright.kernel.db import Db, Read, Write
+from postwright.kernel.metrics import Counter, Histogram
 from postwright.kernel.outgoing import Outgoing, TargetRefused, TargetUnreachable
 from postwright.kernel.secrets import Vault
 from postwright.kernel.settings import Settings
 
 from . import store
 
+_SECONDS = Histogram("webhook_seconds", "How long calls of webhooks took.").labels()
+_CALLS = Counter("webhook_calls_total", "Calls of webhooks.", ("result",))
 _GONE = -1  # status of a call that nobody wants any more
 
 
@@ -61,7 +65,10 @@ class WebhookSender(Caller[Call]):
 
     async def make(self, outgoing: Outgoing, call: Call) -> None:
         """POST once, and record it."""
+        began = time.monotonic()
         status, error = await self._attempt(outgoing, call)
+        _SECONDS.observe(time.monotonic() - began)
+        _CALLS.labels("ok" if 200 <= status < 300 else "gone" if status == _GONE else "failed").inc()
         failpoints.hit("webhook.posted")
         await self.db.write(self._record, call, status, error)
 

@@ -7,6 +7,7 @@ import msgspec
 from postwright.events import WEBHOOK_TYPES
 from postwright.kernel.db import Read, Write
 from postwright.kernel.ids import hex_id
+from postwright.kernel.metrics import Reading
 from postwright.kernel.outgoing import Outgoing, TargetRefused, TargetUnreachable
 
 from . import store
@@ -222,6 +223,11 @@ def delete(tx: Write, account_id: str, hook_ids: Sequence[str] | None) -> None:
         if hook_id not in have:
             raise WebhookNotFound(f"webhook_id not found: {hook_id}")
         store.remove_types(tx, hook_id)
+
+
+def readings(tx: Read, now: int) -> list[Reading]:
+    """What Prometheus is told."""
+    return [Reading("webhook_backlog", "Calls of webhooks that wait.", (), {(): float(store.backlog(tx))})]
 
 
 def forget_domain(tx: Write, domain_id: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from postwright.accounts import accounts
 from postwright.events import events_table as events
@@ -147,6 +147,14 @@ _CLAIM = Prepared(
     ),
     ("until", "token", "now", "count"),
 )
+
+
+def backlog(tx: Read) -> int:
+    """How many calls wait or are being made."""
+    return sum(
+        int(tx.scalar(select(func.count()).where(webhook_calls.c.state == state)))
+        for state in (QUEUED, LEASED)
+    )
 
 
 def any_due(tx: Read, now: int) -> bool:

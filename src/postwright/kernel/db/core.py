@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import psycopg
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from ..errors import Refused
+from ..metrics import Counter, Histogram
 from .engine import Session, Store, open_store
 from .tx import Read, Write
 
@@ -22,6 +24,13 @@ T = TypeVar("T")
 
 BATCH = 64  # operations in one transaction at most (architecture.md section 3)
 READERS = 4  # threads for long reads
+
+
+_BATCH = Histogram(
+    "commit_batch_size", "Operations that shared one commit.", buckets=(1, 2, 4, 8, 16, 32, 64)
+).labels()
+_COMMIT = Histogram("commit_seconds", "From the wait for the writers' lock to the durable commit.").labels()
+_ERRORS = Counter("store_errors_total", "Batches that the store refused.").labels()
 
 
 class StoreUnavailable(Refused):
@@ -125,6 +134,7 @@ class Db:
         while self._pending:
             jobs: list[_Job] = []
             outcomes: list[Any] = []
+            began = time.monotonic()
             try:
                 if self._inline:
                     outcomes = await self._inline_batch(loop, jobs)
@@ -137,6 +147,9 @@ class Db:
                 # Whatever breaks here breaks every job of the batch and no other.
                 jobs = jobs or self._take()
                 outcomes = [failure] * len(jobs)
+                _ERRORS.inc()
+            _BATCH.observe(len(jobs))
+            _COMMIT.observe(time.monotonic() - began)
             for (_, future), outcome in zip(jobs, outcomes, strict=True):
                 if future.done():
                     continue

@@ -250,6 +250,8 @@ class Connection(asyncio.Protocol):
 
     def _say(self, reply: Reply) -> None:
         self._out.append(reply.wire())
+        if reply.code >= 400 and self._policy.on_refusal is not None:
+            self._policy.on_refusal(reply)
 
     def _error(self, reply: Reply) -> None:
         self._errors += 1

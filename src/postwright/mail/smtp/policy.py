@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -86,6 +87,7 @@ class Policy:
         self.logins = logins or Logins()  # one for all doors that know the same passwords
         self.connections: set[Connection] = set()
         self.draining = False
+        self.on_refusal: Callable[[Reply], None] | None = None  # told of every refusal, for who counts
 
     async def connect(self, session: Session) -> Decision:
         """Before the greeting."""
