@@ -116,3 +116,35 @@ def test_where_submission_listens() -> None:
     local = load({})
     assert local.listen("submission") == [("127.0.0.1", 2587)] and local.listen("submission_tls") == []
     assert load({"POSTWRIGHT_SUBMISSION": "none"}).listen("submission") == []
+
+
+async def test_a_batch_over_smtp_gives_everybody_a_copy_of_their_own(
+    start_server: StartServer, sink: Sink
+) -> None:
+    server = await start_server(
+        domain=DOMAIN,
+        delivery=f"smarthost:127.0.0.1:{sink.port}",
+        verify_domains="trust",
+        allow_private_targets="yes",
+    )
+    raw = (
+        f"From: ann@{DOMAIN}\r\nTo: %recipient%\r\nSubject: Hi %recipient.name%\r\n"
+        'X-Mailgun-Recipient-Variables: {"bob@there.test": {"name": "Bob"}, "eve@there.test": {"name": "Eve"}}\r\n'
+        "X-Mailgun-Tag: batch\r\nX-Mailgun-Track: no\r\n\r\nDear %recipient.name%.\r\n"
+    )
+
+    def use() -> None:
+        with Client(auth=("api", server.api_key), api_url=server.base_url) as api:
+            api.domains_credentials.create(domain=DOMAIN, data={"login": "alice", "password": "first-secret"})
+        with smtplib.SMTP(*server.smtp, timeout=10) as client:
+            client.login(f"alice@{DOMAIN}", "first-secret")
+            client.sendmail(f"ann@{DOMAIN}", ["bob@there.test", "eve@there.test"], raw)
+
+    await asyncio.to_thread(use)
+    copies = {message.recipients[0]: message.data for message in await sink.wait(2)}
+    for address, name in (("bob@there.test", b"Bob"), ("eve@there.test", b"Eve")):
+        data = copies[address]
+        assert b"To: " + address.encode() in data and b"Subject: Hi " + name in data
+        assert b"Dear " + name + b"." in data
+        assert b"X-Mailgun-Tag: batch" in data and b"X-Mailgun-Track: no" in data
+        assert b"Recipient-Variables" not in data

@@ -3,6 +3,7 @@
 import ssl
 
 from postwright.arrivals import Handler
+from postwright.failures import classifier
 from postwright.forwarding import Forwarding, Relay, Returns, Routing
 from postwright.inbound import (
     Assessor,
@@ -29,7 +30,8 @@ from .context import Context
 def handlers(context: Context) -> list[Handler]:
     """Every handler, in the order they are asked in."""
     forwarder = relay(context)
-    reports = Reports(db=context.db, clock=context.clock, vault=context.vault)
+    rules = classifier(context.settings.failure_rules)
+    reports = Reports(db=context.db, clock=context.clock, vault=context.vault, rules=rules)
     return [
         Bounces(reports),
         Unsubscribing(context.db, context.vault, context.clock),
