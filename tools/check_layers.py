@@ -19,7 +19,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     for line in (
         "apps | testing | migrations",
         "forwarding | operations",
-        "webhooks | analytics | logs | alerts | panel | delivery | inbound | capture",
+        "webhooks | analytics | logs | alerts | panel | delivery | inbound | capture | posting",
         "tlsrpt | reports | rua",
         "tlspolicy | journal",
         "levers",

@@ -9,6 +9,7 @@ from postwright.capture.api import CONTROLLERS as CAPTURE
 from postwright.domains.api import CONTROLLERS as DOMAINS
 from postwright.forwards.api import CONTROLLERS as FORWARDS
 from postwright.journal.api import CONTROLLERS as JOURNAL
+from postwright.lists.api import CONTROLLERS as LISTS
 from postwright.logs.api import CONTROLLERS as LOGS
 from postwright.messages.api import CONTROLLERS as MESSAGES
 from postwright.operations.api import CONTROLLERS as OPERATIONS
@@ -29,6 +30,7 @@ CONTROLLERS = (
     *JOURNAL,
     *OPERATIONS,
     *SUPPRESSIONS,
+    *LISTS,
     *TEMPLATES,
     *TLS_REPORTS,
     *TRACKING,

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import uvicorn
 from litestar.types import ASGIApp
 
-from postwright import domains, tracking
+from postwright import domains, lists, tracking
 from postwright.accounts import auth
 from postwright.delivery import Sources
 from postwright.kernel.http import make_app
@@ -93,6 +93,7 @@ def _door(context: Context, app: ASGIApp, recorder: tracking.Recorder, places: t
         db=context.db,
         clock=context.clock,
         tokens=tracking.Tokens(context.vault),
+        lists=lists.change_subscription,
         recorder=recorder,
         places=places,
     )

@@ -13,6 +13,7 @@ from postwright import (
     forwarding,
     forwards,
     journal,
+    lists,
     messages,
     queue,
     rua,
@@ -71,6 +72,8 @@ async def run(
         sender.run(stop),
         caller.run(stop),
         receiving.worker(context).run(stop),
+        receiving.list_worker(context).run(stop),
+        lists.Uploader(context.db, context.clock).run(stop),
     )
 
 
@@ -128,6 +131,8 @@ async def _let_go(context: Context, domain_id: str) -> None:
     await context.db.write(suppressions.forget_domain, domain_id)
     await context.db.write(forwarding.forget_domain, domain_id)
     await context.db.write(forwards.forget_domain, domain_id)
+    while await context.db.write(lists.forget_domain, domain_id):
+        pass
     await context.db.write(templates.forget_domain, domain_id)
     await context.db.write(domains.forget_tombstone, domain_id)
 

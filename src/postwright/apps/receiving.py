@@ -20,6 +20,7 @@ from postwright.inbound import (
 )
 from postwright.inbound.smtp import EARLY_TALKER_SECONDS, MxPolicy
 from postwright.mail.smtp import Policy
+from postwright.posting import ListHandler, ListWorker
 from postwright.reports import Reports
 from postwright.routes import Router
 from postwright.rua import AggregateReports
@@ -39,6 +40,7 @@ def handlers(context: Context) -> list[Handler]:
         Complaints(reports),
         AggregateReports(),
         Kept(context.clock),
+        ListHandler(context.db, context.clock, context.sequence),
         Routing(forwarder, Router()),
         Forwarding(forwarder),
     ]
@@ -107,4 +109,18 @@ def worker(context: Context) -> InboundWorker:
         spool=context.spool,
         vault=context.vault,
         handlers=handlers(context),
+    )
+
+
+def list_worker(context: Context) -> ListWorker:
+    """What sends posts to the members of lists."""
+    return ListWorker(
+        db=context.db,
+        clock=context.clock,
+        spool=context.spool,
+        vault=context.vault,
+        sequence=context.sequence,
+        hostname=context.hostname,
+        base_url=context.settings.local_url,
+        tracking_url=context.settings.tracking_url,
     )

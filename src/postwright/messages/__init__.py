@@ -11,9 +11,9 @@ from .draft import from_mime
 from .incoming import described, hold, keep, opened, packed, received, relay
 from .keys import make as storage_key
 from .keys import read as number_of
-from .loading import Loaded, domain_of, load, metas
+from .loading import Loaded, domain_of, load, load_any, metas, raw_of
 from .options import Options
-from .records import Attached, Meta, MimeContent, Personal, decode_personal
+from .records import Attached, ListUsed, Meta, MimeContent, Personal, decode_personal
 from .retention import expire, forget_domain
 from .templating import personalised
 from .traces import Trace, Traces
@@ -22,6 +22,7 @@ __all__ = [
     "RETENTION",
     "Acceptor",
     "Attached",
+    "ListUsed",
     "Loaded",
     "Meta",
     "MimeContent",
@@ -41,12 +42,14 @@ __all__ = [
     "hold",
     "keep",
     "load",
+    "load_any",
     "metas",
     "new_message_id",
     "number_of",
     "opened",
     "packed",
     "personalised",
+    "raw_of",
     "received",
     "relay",
     "storage_key",

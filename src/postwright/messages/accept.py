@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from postwright import domains, events, queue
+from postwright import domains, events, lists, queue
 from postwright.domains import Sendable
 from postwright.kernel import failpoints
 from postwright.kernel.clock import SECOND, Clock
@@ -25,7 +25,7 @@ from postwright.tracking import make_plan
 from . import facts, keys, store
 from .draft import Draft, Target
 from .errors import SendingRefused
-from .records import Meta, encode
+from .records import ListUsed, Meta, encode
 
 _ACCEPTED = Counter("accept_total", "Messages offered, by door and result.", ("iface", "result"))
 _SECONDS = Histogram("accept_seconds", "From the whole message to its durable acceptance.").labels()
@@ -126,6 +126,7 @@ class Acceptor:
         give_up: int,
         expires: int,
     ) -> None:
+        now = self.clock.now()
         domain = self._may_send(tx, meta, draft.targets)
         if meta.require_tls is None:
             meta.require_tls = domain.require_tls or None
@@ -141,16 +142,27 @@ class Acceptor:
         stored = msgspec.structs.replace(meta, recipients=[], tracking=plan)
         store.insert_message(tx, meta.id, meta.account_id, meta.domain_id, encode(stored), expires)
         self._spool.attach(tx, meta.id, blob)
+        targets = draft.targets
+        posts = lists.among(
+            tx, meta.account_id, [(target.address.spec, target.address.domain) for target in targets]
+        )
+        told = {}
+        for item in items if posts else ():
+            if item.recipient in posts:
+                # The row's number is free now: it becomes that of the members' message.
+                to = posts[item.recipient]
+                lists.add_post(tx, now, to, source=meta.id, key=item.id, due_at=due, lifetime=give_up - due)
+                told[item.recipient] = ListUsed(address=to.address, list_id=to.header_id, sid=f"{item.id:x}")
         queue.add(
             tx,
-            items,
+            [item for item in items if item.recipient not in posts] if posts else items,
             account_id=meta.account_id,
             domain_id=meta.domain_id,
             accepted_at=meta.accepted_at,
             due_at=due,
             give_up_at=give_up,
         )
-        events.append(tx, self.clock.now(), facts.accepted(meta, draft.targets))
+        events.append(tx, now, facts.accepted(meta, targets, told))
 
     def _may_send(self, tx: Write, meta: Meta, targets: list[Target]) -> Sendable:
         """The domain's own state, read in the transaction: what is true now decides, not what was cached."""

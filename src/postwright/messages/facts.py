@@ -1,13 +1,13 @@
 """What events say about a message (behaviour.md 6.2, 6.3): the block that accepted, delivered and failed share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from postwright.events import Event
 from postwright.failures import Verdict
 
 from .draft import Target
-from .records import Meta, Personal
+from .records import ListUsed, Meta, Personal
 from .variables import Person
 
 # A larger value is cut from events, which then say so (behaviour.md 2.1).
@@ -58,7 +58,7 @@ def shared(meta: Meta, recipient: str, personal: Personal | None) -> dict[str, A
         person = Person(personal)
         tags = [person.fill(tag) for tag in tags]
         variables = {name: person.fill(value) for name, value in variables.items()} | person.own("v:")
-        to, subject = personal.to, person.fill_header(subject)
+        to, subject = to if meta.mailing_list else personal.to, person.fill_header(subject)
     domain = recipient.rpartition("@")[2]
     data: dict[str, Any] = {
         "account": {"id": meta.account_id},
@@ -92,6 +92,8 @@ def shared(meta: Meta, recipient: str, personal: Personal | None) -> dict[str, A
     }
     if meta.batch_id:
         data["batch"] = {"id": meta.batch_id}
+    if meta.mailing_list:
+        data["mailing-list"] = meta.mailing_list
     if meta.template:
         data["template"] = meta.template
     if meta.encrypted:
@@ -116,8 +118,13 @@ def bare(header: str) -> str:
     return header.rpartition("<")[2].rstrip("> ") if "<" in header else header
 
 
-def accepted(meta: Meta, targets: list[Target]) -> Iterator[Event]:
-    """One `accepted` event a recipient, and one for the call itself when it is a batch (behaviour.md 2.3)."""
+def accepted(
+    meta: Meta, targets: list[Target], posts: Mapping[str, ListUsed] | None = None
+) -> Iterator[Event]:
+    """One `accepted` event a recipient, and one for the call itself when it is a batch (behaviour.md 2.3).
+
+    `posts` are those recipients that are mailing lists.
+    """
     if meta.batch_id:
         whole = shared(meta, "", None)
         for name in ("recipient", "recipient-domain", "recipient-provider", "envelope"):
@@ -126,7 +133,14 @@ def accepted(meta: Meta, targets: list[Target]) -> Iterator[Event]:
     for target in targets:
         recipient = target.address.spec
         data = shared(meta, recipient, target.personal)
+        if posts and recipient in posts:
+            data["mailing-list"] = posts[recipient]
         yield _accepted(meta, recipient, _submission(data, meta, [recipient]))
+
+
+def accepted_copy(meta: Meta, recipient: str, personal: Personal | None) -> Event:
+    """The `accepted` event of one more copy of a message."""
+    return _accepted(meta, recipient, _submission(shared(meta, recipient, personal), meta, [recipient]))
 
 
 def _submission(data: dict[str, Any], meta: Meta, recipients: list[str]) -> dict[str, Any]:

@@ -33,6 +33,14 @@ class UsedTemplate(msgspec.Struct, frozen=True, rename={"is_text": "is-text"}):
     is_text: bool
 
 
+class ListUsed(msgspec.Struct, frozen=True, rename={"list_id": "list-id"}):
+    """How events tell of the mailing list that a copy comes from."""
+
+    address: str
+    list_id: str
+    sid: str  # of the post
+
+
 class FormContent(msgspec.Struct, tag="form", kw_only=True):
     """A message in pieces, because each recipient's copy is made of them separately."""
 
@@ -104,6 +112,7 @@ class Meta(msgspec.Struct, kw_only=True, omit_defaults=True):
     ips: str = ""  # the domain's own addresses, with commas
     suppress_headers: list[str] = []
     template: UsedTemplate | None = None
+    mailing_list: ListUsed | None = None
     incoming: bool = (
         False  # received for a domain of ours; then `recipients` and `sender` are of the envelope
     )
