@@ -19,6 +19,13 @@ from postwright.testing.sink import Sink
 from tests.world import World, world
 
 HOST = "127.0.0.2"  # where MX records point
+UNLIMITED = """[default]
+message_rate = ""
+connection_rate = ""
+adaptive = false
+connections = 20
+idle_seconds = 5
+"""
 
 
 class Rig:
@@ -97,8 +104,12 @@ async def rig_of(store: Db, tmp_path: Path, fake_dns: FakeDns, mx: Sink) -> Asyn
     """Starts delivery with settings, by default to MX hosts on the loopback network."""
     async with AsyncExitStack() as stack:
 
-        async def start(sts_port: int = 443, **settings: str) -> Rig:
-            given = {"delivery": "live", "dns": fake_dns.address, "allow_private_targets": "yes"} | settings
+        async def start(limits: str = "", sts_port: int = 443, **settings: str) -> Rig:
+            # No rates unless a test wants them: the clock stands still.
+            table = tmp_path / "shaping.toml"
+            table.write_text(f"{UNLIMITED}\n{limits}")
+            given = {"shaping": str(table), "delivery": "live", "dns": fake_dns.address}
+            given |= {"allow_private_targets": "yes"} | settings
             api = await stack.enter_async_context(world(store, tmp_path, **given))
             rig = Rig(api, fake_dns, mx.port, sts_port)
             stop = asyncio.Event()

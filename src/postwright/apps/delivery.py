@@ -24,6 +24,7 @@ async def run(
         vault=context.vault,
         hostname=context.hostname,
         capture_port=context.capture_port,
+        node=context.node,
     )
     ready()
     await worker.run(stop)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from postwright import queue, webhooks
-from postwright.delivery import ambiguous_seconds
+from postwright.delivery import ShapingError, ambiguous_seconds, load_shaping
 from postwright.kernel.db.migrate import migrate
 from postwright.kernel.settings import Settings
 
@@ -27,6 +27,10 @@ def start(settings: Settings, show: Show) -> int:
         raise StartFailed(
             f"cannot make the data folder {data}: {wrong.strerror}; set POSTWRIGHT_DATA"
         ) from wrong
+    try:
+        load_shaping(settings.shaping)
+    except ShapingError as wrong:
+        raise StartFailed(f"POSTWRIGHT_SHAPING: {wrong}") from wrong
     alone = _only_one(data) if settings.database == "sqlite" else None
     supervisor = Supervisor(settings)
     supervisor.bind()

@@ -5,10 +5,20 @@ what came of it: the queue row's next state and its event, in one transaction. W
 `failed`. Invariant: nothing is sent under a lease that was not confirmed just before.
 """
 
-from . import tables as tables
 from .outcome import ambiguous_seconds
+from .shaping import Shaping, load_shaping
+from .shaping.policy import ShapingError
 from .sources import Source, Sources
 from .store import active as suspensions
 from .worker import Delivery
 
-__all__ = ["Delivery", "Source", "Sources", "ambiguous_seconds", "suspensions"]
+__all__ = [
+    "Delivery",
+    "Shaping",
+    "ShapingError",
+    "Source",
+    "Sources",
+    "ambiguous_seconds",
+    "load_shaping",
+    "suspensions",
+]

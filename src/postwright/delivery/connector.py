@@ -105,6 +105,10 @@ class Connector:
         if self._policies is not None:
             await self._policies.close()
 
+    def addresses(self) -> list[str]:
+        """The addresses that mail leaves from."""
+        return self.sources.addresses
+
     def source(self, meta: Meta, site: str, host: Host) -> Source | None:
         """Where a message to `host` leaves from."""
         return self.sources.choose(meta, site, host.address)

@@ -120,6 +120,10 @@ class Destinations:
             raise Unroutable(found.code, found.text, permanent=found.permanent, enhanced=found.enhanced)
         return found
 
+    def known(self, domain: str) -> Route | Unroutable | None:
+        """The way to `domain` as far as it is known without asking DNS."""
+        return self._routes.known(domain)
+
     async def receives(self, domain: str) -> bool:
         """Whether mail for `domain` is this installation's own to receive, so that reaching us is no loop."""
         return self._hosted is not None and await self._hosted(domain)

@@ -11,11 +11,12 @@ from postwright.kernel.db import Write
 from postwright.kernel.settings import Settings
 from postwright.messages import Meta, Personal, facts
 
+from .shaping import numeric_wait
 from .trace import Trace
 
 TOO_OLD = 602  # Mailgun's code for a recipient given up for its age (behaviour.md 5.2)
 TEST_MODE = 650
-GREYLIST_SECONDS = 300
+GREYLIST_SECONDS = 300  # delivery-engineering.md section 4
 
 
 class Attempt(msgspec.Struct, kw_only=True):
@@ -36,6 +37,7 @@ class Attempt(msgspec.Struct, kw_only=True):
     ehlo: str = ""  # what we called ourselves
     primary_dkim: str = ""
     ambiguous: bool = False  # the reply to the final dot was lost
+    answered: bool = False  # a server's reply decided, not our own judgement
     verdict: Verdict | None = None  # None: delivered
     trace: Trace = msgspec.field(default_factory=Trace)
 
@@ -290,11 +292,18 @@ class Recorder:
         return True
 
     def _wait(self, number: int, attempt: Attempt) -> float | None:
-        """Seconds until the next attempt after number `number`, or None when there is none."""
+        """Seconds until the next attempt after number `number`, or None when there is none.
+
+        The schedule's own, without jitter (decision 0011). A first greylisting is over sooner, and a time that
+        the reply names is kept, as long as it is none that the schedule does not know.
+        """
         if number > len(self._schedule):
             return None
         wait: float = self._schedule[number - 1]
-        if number == 1 and attempt.verdict is not None and attempt.verdict.category == "greylist":
-            # Nearly all let the second attempt in after five minutes (delivery-engineering.md section 4).
-            wait = min(wait, GREYLIST_SECONDS)
+        if attempt.answered:
+            if number == 1 and attempt.verdict is not None and attempt.verdict.category == "greylist":
+                wait = min(wait, GREYLIST_SECONDS)
+            asked = numeric_wait(attempt.text)
+            if asked is not None:
+                wait = min(asked, max(self._schedule))
         return max(wait, self.ambiguous_seconds) if attempt.ambiguous else wait

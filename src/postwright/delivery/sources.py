@@ -33,6 +33,11 @@ class Sources:
         """`address` when it is a declared one, else ""."""
         return address if address in self._names else ""
 
+    @property
+    def addresses(self) -> list[str]:
+        """The declared addresses; "" when the choice is the system's."""
+        return list(self._names) or [""]
+
     def choose(self, meta: Meta, site: str, target: str) -> Source | None:
         """The source for a message to `target`, an address (or a name) of `site`. None: no source reaches it.
 

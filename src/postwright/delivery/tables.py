@@ -1,4 +1,4 @@
-"""Tables of delivery: what it holds back for now, and which processes share the limits."""
+"""Table of delivery: what it holds back for now."""
 
 from sqlalchemy import Column, Table, Text, UniqueConstraint
 
@@ -19,11 +19,4 @@ suspensions = Table(
     Column("until", Micros, nullable=False, index=True),
     UniqueConstraint("site", "source", "account_id", "rule"),
     sqlite_autoincrement=True,
-)
-
-delivery_processes = Table(
-    "delivery_processes",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("seen_at", Micros, nullable=False, index=True),
 )

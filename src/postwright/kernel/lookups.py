@@ -127,6 +127,11 @@ class Remembered(Generic[T]):
             task.add_done_callback(lambda _: self._pending.pop(name))
         return await asyncio.shield(task)
 
+    def known(self, name: str) -> T | None:
+        """The value for `name` if it need not be loaded."""
+        until, value = self._kept.get(name, (0, None))
+        return value if until > self._clock.now() else None
+
     def forget(self, name: str) -> None:
         """Load `name` anew the next time."""
         self._kept.pop(name, None)

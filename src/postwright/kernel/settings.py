@@ -64,6 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     platform_dkim_key: str = ""  # PEM file; default: <data>/dkim-<domain>.pem, made when it is not there
     failure_rules: str = ""  # TOML file of rules on replies that come before ours (failures/rules.toml)
     source_ips: str = ""  # address[=ehlo-name] with commas
+    shaping: str = ""  # a TOML file over the built-in table of limits (delivery/shaping/shaping.toml)
     retry_schedule: str = "600,900,1800,3600,7200,14400"  # behaviour.md 5.1
     webhook_retry_schedule: str = "300,600,900,3600,7200,14400"  # behaviour.md 9.2
     route_retry_schedule: str = "600,900,1800,3600,7200,14400"  # behaviour.md 10.3

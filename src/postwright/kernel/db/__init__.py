@@ -7,7 +7,7 @@ Because `fn` is not a coroutine, no network can happen inside a transaction.
 """
 
 from .core import Db, StoreUnavailable, open_db
-from .nodes import ALIVE_SECONDS, BEAT_SECONDS, beat, forget_nodes, last_beat, lease_node
+from .nodes import ALIVE_SECONDS, BEAT_SECONDS, beat, forget_nodes, last_beat, lease_node, living
 from .schema import Micros, metadata
 from .tx import Prepared, Read, Write
 
@@ -24,6 +24,7 @@ __all__ = [
     "forget_nodes",
     "last_beat",
     "lease_node",
+    "living",
     "metadata",
     "open_db",
 ]

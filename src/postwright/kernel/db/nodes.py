@@ -38,6 +38,12 @@ def last_beat(tx: Read, role: str) -> int:
     return tx.scalar(select(func.max(nodes.c.seen_at)).where(nodes.c.role == role)) or 0
 
 
+def living(tx: Read, role: str, now: int) -> list[int]:
+    """The numbers of the processes of `role` that live, oldest first."""
+    alive = (nodes.c.role == role) & (nodes.c.seen_at > now - int(ALIVE_SECONDS * 1_000_000))
+    return [row.id % NODES for row in tx.rows(select(nodes.c.id).where(alive).order_by(nodes.c.id))]
+
+
 def forget_nodes(tx: Write, before: int) -> int:
     """Delete processes that started, and were last seen, before a time (microseconds); how many."""
     return tx.run(delete(nodes).where(nodes.c.started_at < before, nodes.c.seen_at < before))

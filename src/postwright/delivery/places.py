@@ -1,0 +1,57 @@
+"""Which site and provider a recipient domain belongs to."""
+
+from functools import lru_cache
+
+import msgspec
+
+from .destinations import Destinations, Route, Unroutable
+from .shaping import Shaping, site_name
+
+_SEPARATOR = "\t"  # is in no host name
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A destination: what shares one budget of connections and rates."""
+
+    site: str
+    provider: str = ""
+    domain: str = ""  # the domain whose own section of the table makes it a destination
+    local: bool = False  # the one host that takes everything (capture, smarthost)
+
+
+def parked_key(site: str, source: str = "", account_id: str = "") -> str:
+    """What recipients are parked under that wait for a site (and for what is held back there)."""
+    return _SEPARATOR.join((site, source, account_id)).rstrip(_SEPARATOR)
+
+
+def parked_scope(key: str) -> tuple[str, str, str]:
+    """Site, source and account of a parked key."""
+    site, source, account, *_ = *key.split(_SEPARATOR), "", ""
+    return site, source, account
+
+
+class Places:
+    """Finds the place of a domain."""
+
+    def __init__(self, destinations: Destinations, shaping: Shaping) -> None:
+        self._destinations = destinations
+        self._shaping = shaping
+        self.of_hosts = lru_cache(50_000)(self._of_hosts)
+
+    def of(self, domain: str) -> Place | None:
+        """The place of `domain`, or None when DNS has to be asked first."""
+        site = self._destinations.site(domain)
+        if site != domain:
+            return Place(site, local=True)
+        route = self._destinations.known(domain)
+        return None if route is None else self.at(domain, route)
+
+    def at(self, domain: str, route: Route | Unroutable) -> Place:
+        """The place of `domain` with a known route."""
+        if isinstance(route, Unroutable) or not route.names:
+            return Place(domain)  # there is nobody to share with
+        return self.of_hosts(domain if self._shaping.has_own(domain) else "", route.names)
+
+    def _of_hosts(self, domain: str, names: tuple[str, ...]) -> Place:
+        provider = self._shaping.provider(names)
+        return Place(domain or site_name(names), provider, domain)
