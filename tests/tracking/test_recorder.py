@@ -10,7 +10,9 @@ import pytest
 from postwright import domains, events, tracking
 from postwright.events import Event
 from postwright.kernel.clock import SECOND
+from postwright.kernel.settings import SettingsError
 from postwright.tracking import Places
+from postwright.tracking.clients import client
 from postwright.tracking.journal import Hit, Journal
 from postwright.tracking.tokens import domain_octets, pack_id
 
@@ -160,6 +162,51 @@ async def test_engagements_are_forgotten(bench: Bench) -> None:
     assert await bench.api.db.write(tracking.expire, now) == 0
     assert await bench.api.db.write(tracking.expire, now + 9 * 86400 * SECOND) > 0
     assert await bench.api.db.write(tracking.expire, now + 9 * 86400 * SECOND) == 0
+
+
+@pytest.mark.parametrize(
+    ("agent", "kind", "device", "bot"),
+    [
+        (CHROME, "browser", "desktop", ""),
+        ("Mozilla/5.0", "other", "unknown", "apple"),
+        (
+            "Mozilla/5.0 Chrome/42.0.2311.135 Safari/537.36 Edge/12.246 Mozilla/5.0",
+            "browser",
+            "unknown",
+            "gmail",
+        ),
+        (
+            "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko (via ggpht.com GoogleImageProxy)",
+            "email client",
+            "desktop",
+            "",
+        ),
+        ("YahooMailProxy; https://help.yahoo.com", "email client", "unknown", ""),
+        ("Googlebot/2.1 (+http://www.google.com/bot.html)", "robot", "unknown", "generic"),
+        ("Barracuda Sentinel (EE)", "robot", "unknown", "generic"),
+        ("python-requests/2.31", "library", "unknown", ""),
+        ("Mozilla/5.0 (iPad; CPU OS 16_0 like Mac OS X) Mobile/15E148", "mobile browser", "tablet", ""),
+        (
+            "Mozilla/5.0 (Windows NT 10.0; rv:115.0) Gecko/20100101 Thunderbird/115.0",
+            "email client",
+            "desktop",
+            "",
+        ),
+        ("", "other", "unknown", ""),
+        ("\0\xff" * 5000, "other", "unknown", ""),
+    ],
+)
+def test_programs(agent: str, kind: str, device: str, bot: str) -> None:
+    found = client(agent)
+    assert (found.type, found.device, found.bot) == (kind, device, bot)
+    assert len(found.agent) <= 1024
+
+
+def test_places() -> None:
+    assert Places().find("8.8.8.8")["country"] == "US"
+    assert set(Places().find("not an address").values()) == {"Unknown"}
+    with pytest.raises(SettingsError, match="POSTWRIGHT_GEOIP"):
+        Places("/nowhere.mmdb")
 
 
 async def test_mail_unsubscribes(bench: Bench) -> None:

@@ -10,12 +10,16 @@ from postwright.events import Projection
 from postwright.kernel.db import Write
 
 from . import service, store
-from .kinds import BOUNCES, COMPLAINTS, UNSUBSCRIBES, Kind
+from .kinds import BOUNCES, COMPLAINTS, Kind
 from .service import Entry
 
 
 class SuppressionProjection(Projection):
-    """Hard bounces, complaints and unsubscribes enter their lists."""
+    """Hard bounces and complaints enter their lists.
+
+    Unsubscribes do so in the transaction that appends their event: a person who comes back from the same page a
+    moment later must not be overtaken by a reader of the log.
+    """
 
     name = "suppressions"
 
@@ -26,9 +30,6 @@ class SuppressionProjection(Projection):
                 self._bounce(tx, entry)
             elif entry.name == "complained":
                 self._add(tx, entry, COMPLAINTS, {})
-            elif entry.name == "unsubscribed":
-                event = _event(entry)
-                self._add(tx, entry, UNSUBSCRIBES, {"tags": event.get("tags") or [service.EVERYTHING]})
 
     def _bounce(self, tx: Write, entry: Logged) -> None:
         event = _event(entry)

@@ -55,7 +55,6 @@ _SCANNERS = (
     "bitdefender",
     "safelinks",
     "urldefense",
-    "headlesschrome",
     "phantomjs",
 )
 # Apple's privacy protection loads every image through its own proxies with nothing but this.
@@ -101,10 +100,11 @@ def client(agent: str) -> Client:
 
 
 def _kind(name: str, os: str, family: str, lowered: str) -> str:
+    # A mail provider's image proxy fetches when a person opens; parsers take it for a spider.
+    if name in _MAIL or "mailproxy" in lowered:
+        return "email client"
     if family == "Spider" or any(word in lowered for word in _SCANNERS):
         return "robot"
-    if name in _MAIL:
-        return "email client"
     if any(word in lowered for word in _FEEDS):
         return "feed reader"
     if any(lowered.startswith(word) or name.lower().startswith(word) for word in _LIBRARIES):
