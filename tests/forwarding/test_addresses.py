@@ -1,15 +1,19 @@
 """Mail passed on to addresses, as it arrives at a real SMTP server, judged by dkimpy; and bounces passed back."""
 
+from pathlib import Path
 from typing import Any
 
 import dkim
 
 from postwright import domains
 from postwright.domains import store
-from postwright.kernel.db import Read
+from postwright.kernel.db import Db, Read
+from postwright.mail.arc import Sealer
 from postwright.mail.dkim import Signer, generate_key
+from postwright.testing.dns import FakeDns
+from postwright.testing.sink import Sink
 
-from .conftest import DOMAIN, Site
+from .conftest import DOMAIN, Site, site_on
 from .samples import FULL, PLAIN
 
 PEM, RECORD = generate_key(1024)
@@ -128,3 +132,26 @@ async def test_a_domain_with_a_bounce_host(site: Site) -> None:
     _, back = await site.sink.wait(2)
     assert back.recipients == ["ann@there.test"]
     assert await site.api.db.read(domains.find, site.api.one.account_id, DOMAIN)
+
+
+async def test_a_good_chain_gets_another_seal(db: Db, tmp_path: Path, sink: Sink, fake_dns: FakeDns) -> None:
+    """Another forwarder sealed it before us, and its key is in DNS: the door finds the chain good."""
+    fake_dns.set("s._domainkey.there.test", "TXT", RECORD)
+    sealed = Sealer("there.test", "s", PEM).seal(FULL, "mx.there.test", ["spf=pass"], 1_700_000_000) + FULL
+    async with site_on(db, tmp_path, sink, dns=fake_dns.address) as site:
+        await site.route("catch_all()", 'forward("eve@example.net")')
+        await site.receive(sealed)
+        (out,) = await sink.wait(1)
+        cv, found, reason = dkim.arc_verify(out.data, dnsfunc=await lookup(site))
+    assert (cv, reason) == (b"pass", "success") and [one["instance"] for one in found] == [2, 1]
+    assert b"arc=pass" in out.data[: -len(sealed)] and out.data.endswith(sealed)
+
+
+async def test_a_broken_chain_gets_none(db: Db, tmp_path: Path, sink: Sink, fake_dns: FakeDns) -> None:
+    fake_dns.set("s._domainkey.there.test", "TXT", RECORD)
+    sealed = Sealer("there.test", "s", PEM).seal(FULL, "mx.there.test", ["spf=pass"], 1_700_000_000) + FULL
+    async with site_on(db, tmp_path, sink, dns=fake_dns.address) as site:
+        await site.route("catch_all()", 'forward("eve@example.net")')
+        await site.receive(sealed.replace(b"Subject: Files", b"Subject: Other"))
+        (out,) = await sink.wait(1)
+    assert out.data.count(b"ARC-Seal:") == 1
