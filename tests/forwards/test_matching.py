@@ -4,6 +4,7 @@ import fnmatch
 
 import pytest
 from hypothesis import example, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from postwright.forwards.matching import BadMatch, key, keys, matches, parse
@@ -70,6 +71,7 @@ def test_the_domain_of_a_pattern() -> None:
 _LOCAL = st.text("abc.-*", min_size=1, max_size=12)
 
 
+@hypothesis_settings(deadline=None)  # the machine may be busy
 @given(_LOCAL, st.text("abc.-", min_size=1, max_size=12))
 @example("*", "a")
 @example("a*a", "a")
@@ -88,6 +90,7 @@ def test_what_matches_is_found_by_its_key(local: str, other: str) -> None:
     assert matches(pattern, filled) and key(pattern) in keys(filled)
 
 
+@hypothesis_settings(deadline=None)  # the machine may be busy
 @given(st.text(max_size=60))
 @example("\ud800@x.com")
 @example("a@*.\x00")

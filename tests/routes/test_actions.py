@@ -2,6 +2,7 @@
 
 import pytest
 from hypothesis import example, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from postwright.kernel.patterns import Match
@@ -75,6 +76,7 @@ def test_what_becomes_no_destination_is_left_out() -> None:
     assert expand(action, caught) == Forward(["good@example.com"])
 
 
+@hypothesis_settings(deadline=None)  # the machine may be busy
 @given(
     st.one_of(st.text(max_size=60), st.text("forwad(sto)e'\",\\1g<>@.:/ =", max_size=40)),
     st.text(max_size=10),

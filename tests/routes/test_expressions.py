@@ -4,6 +4,7 @@ import time
 
 import pytest
 from hypothesis import example, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from postwright.kernel.patterns import BadPattern, Match, Pattern
@@ -159,6 +160,7 @@ _PIECES = st.sampled_from(
 )
 
 
+@hypothesis_settings(deadline=None)  # the machine may be busy
 @given(
     st.one_of(
         st.text(max_size=80), st.lists(_PIECES, max_size=30).map(" ".join), st.lists(_PIECES).map("".join)
@@ -180,6 +182,7 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
         parsed.evaluate(Subject("bob@example.com", None))
 
 
+@hypothesis_settings(deadline=None)  # the machine may be busy
 @given(st.text(max_size=40), st.text(max_size=40))
 @example("(?P<a>.)(?P<a>.)", "ab")
 @example("(?R)", "a")

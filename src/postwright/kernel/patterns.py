@@ -4,6 +4,7 @@ RE2 matches in time linear in the text, but knows no look-around, back-reference
 which Python programs send, go to a backtracking engine that stops at a time limit. Decision 0031.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -31,6 +32,13 @@ class Match(msgspec.Struct, frozen=True):
     named: Mapping[str, str] = {}
 
 
+class Budget:
+    """How long the backtracking engine may work for one purpose, over all patterns."""
+
+    def __init__(self, seconds: float = 0.1) -> None:
+        self.left = seconds
+
+
 class Pattern:
     """A compiled pattern, case-insensitive. Raises BadPattern."""
 
@@ -40,36 +48,126 @@ class Pattern:
         if _NO_OCTETS.search(text):
             raise BadPattern("NUL or a lone surrogate is no character")
         self.text = text
-        self._match: Callable[[str], Any]
-        self._search: Callable[[str], Any]
+        self._literal = literal(text)
+        self._match: _Run
+        self._search: _Run
         try:
             compiled = re2.compile(text, _options())
         except re2.error as unknown:
             slow = _backtracking(text, unknown)
-            self._match = lambda text: slow.match(text, timeout=BACKTRACK_SECONDS)
-            self._search = lambda text: slow.search(text, timeout=BACKTRACK_SECONDS)
+            self._match, self._search = _timed(slow.match), _timed(slow.search)
         else:
-            self._match, self._search = compiled.match, compiled.search
+            self._match = lambda text, budget: compiled.match(text)
+            self._search = lambda text, budget: compiled.search(text)
 
-    def match(self, text: str) -> Match | None:
+    def match(self, text: str, budget: Budget | None = None) -> Match | None:
         """Match at the beginning of `text`, like `re.match`. Taking too long is no match."""
-        return _found(self._match, text)
+        return self._found(self._match, text, budget)
 
-    def search(self, text: str) -> Match | None:
+    def search(self, text: str, budget: Budget | None = None) -> Match | None:
         """Match anywhere in `text`, like `re.search`. Taking too long is no match."""
-        return _found(self._search, text)
+        return self._found(self._search, text, budget)
+
+    def _found(self, run: "_Run", text: str, budget: Budget | None) -> Match | None:
+        text = text[:MAX_TEXT]
+        if text.isascii():
+            # Most patterns match few texts, and a look for letters costs a hundredth of a match.
+            if self._literal and self._literal not in text.lower():
+                return None
+        else:  # a lone surrogate has no octets, which RE2 works on
+            text = text.encode("utf-8", "replace").decode()
+        return _caught(run(text, budget or Budget()))
 
 
-def _found(run: Callable[[str], Any], text: str) -> Match | None:
-    try:
-        # A lone surrogate has no octets, which RE2 works on.
-        found = run(text[:MAX_TEXT].encode("utf-8", "replace").decode())
-    except TimeoutError:
-        return None
+_Run = Callable[[str, Budget], Any]
+
+
+def _timed(run: Callable[..., Any]) -> _Run:
+    def timed(text: str, budget: Budget) -> Any:
+        begun = time.monotonic()
+        try:
+            return run(text, timeout=min(BACKTRACK_SECONDS, budget.left)) if budget.left > 0 else None
+        except TimeoutError:
+            return None
+        finally:
+            budget.left -= time.monotonic() - begun
+
+    return timed
+
+
+def _caught(found: Any) -> Match | None:
     if found is None:
         return None
     named = {name: value or "" for name, value in found.groupdict().items()}
     return Match(tuple(group or "" for group in found.groups()), named)
+
+
+_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@-_ !#%&'/,:;<=>~\"`")
+_ESCAPED = frozenset(".+-@_*?()[]{}|^$/#&!=<>~,:;%'\"` ")
+
+
+def literal(pattern: str) -> str:
+    """Letters (lower case) that are in every ASCII text the pattern matches; "" when it cannot be told easily.
+
+    Reads only what is plain in any dialect, and takes nothing from groups, choices and repetitions.
+    """
+    best = run = ""
+    at, end = 0, len(pattern)
+    while at < end:
+        char = pattern[at]
+        at += 1
+        if char == "\\" and at < end and pattern[at] in _ESCAPED:
+            char = pattern[at]
+            at += 1
+        elif char == "\\" and at < end and pattern[at] in "dDwWsSbB":
+            at += 1
+            char = ""
+        elif char in "^$.":
+            char = ""
+        elif char == "(":
+            if pattern.startswith(
+                ("?i", "?s", "?m", "?x", "?u", "?a", "?L", "?f", "?r", "?b", "?e", "?V", "?-"), at
+            ):
+                return ""  # flags may change what all the rest means
+            at = _behind_group(pattern, at)
+            if at < 0:
+                return ""
+            char = ""
+        elif char not in _PLAIN:
+            return ""
+        follows = pattern[at] if at < end else ""
+        if follows in ("*", "?", "{", "+"):
+            # The last letter may be absent, or come several times.
+            best, run = max(best, run, key=len), ""
+            while at < end and pattern[at] in "*?+{":
+                if pattern[at] == "{":
+                    at = pattern.find("}", at)
+                    if at < 0:
+                        return ""
+                at += 1
+        elif char:
+            run += char
+        else:
+            best, run = max(best, run, key=len), ""
+    return max(best, run, key=len).lower()
+
+
+def _behind_group(pattern: str, at: int) -> int:
+    """Where the group ends whose parenthesis stands before `at`; -1 when that cannot be told easily."""
+    depth = 1
+    while at < len(pattern):
+        char = pattern[at]
+        if char == "[":
+            return -1
+        if char == "\\":
+            if at + 1 < len(pattern) and pattern[at + 1] in "QE":
+                return -1
+            at += 1
+        depth += {"(": 1, ")": -1}.get(char, 0)
+        at += 1
+        if depth == 0:
+            return at
+    return -1
 
 
 def _options() -> Any:

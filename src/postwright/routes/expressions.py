@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from postwright.kernel.patterns import BadPattern, Match, Pattern, compiled
+from postwright.kernel.patterns import BadPattern, Budget, Match, Pattern, compiled
 
 MAX_LENGTH = 4000  # characters (behaviour.md 10.2)
 MAX_DEPTH = 50  # parentheses and nots within each other
@@ -38,6 +38,7 @@ class Subject(msgspec.Struct, frozen=True):
     recipient: str
     headers: Mapping[str, Sequence[str]] | None
     matched_before: bool = False  # an earlier route matched
+    budget: Budget | None = None  # of time, for all patterns that need backtracking
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -66,7 +67,7 @@ class MatchRecipient(Expression):
 
     def evaluate(self, subject: Subject) -> Verdict:
         """See the base."""
-        found = self.pattern.match(subject.recipient)
+        found = self.pattern.match(subject.recipient, subject.budget)
         return _NO if found is None else Verdict(True, found)
 
 
@@ -82,7 +83,7 @@ class MatchHeader(Expression):
         if subject.headers is None:
             return _MAYBE
         for value in subject.headers.get(self.name, ()):
-            if found := self.pattern.search(value):
+            if found := self.pattern.search(value, subject.budget):
                 return Verdict(True, found)
         return _NO
 

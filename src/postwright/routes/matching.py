@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from postwright.kernel.db import Read
+from postwright.kernel.patterns import Budget
 
 from . import actions, expressions, store
 from .actions import Action, Stop
@@ -54,8 +55,9 @@ class Router:
         for name, value in headers:
             by_name.setdefault(name.lower(), []).append(value)
         found: list[Hit] = []
+        budget = Budget()
         for one in self._routes(tx, account_id):
-            verdict = one.expression.evaluate(Subject(recipient, by_name, bool(found)))
+            verdict = one.expression.evaluate(Subject(recipient, by_name, bool(found), budget))
             if verdict.holds:
                 taken = [
                     actions.expand(action, verdict.captures)
@@ -69,15 +71,16 @@ class Router:
 
     def may_match(self, tx: Read, account_id: str, recipient: str) -> bool:
         """Whether any route could match a message to `recipient`, whatever its headers will be."""
-        subject = Subject(recipient, None)
+        subject = Subject(recipient, None, budget=Budget())
         return any(
             one.expression.evaluate(subject).holds is not False for one in self._routes(tx, account_id)
         )
 
     def first(self, tx: Read, account_id: str, recipient: str) -> Route | None:
         """The first route that matches by the recipient alone."""
+        subject = Subject(recipient, None, budget=Budget())
         for one in self._routes(tx, account_id):
-            if one.expression.evaluate(Subject(recipient, None)).holds:
+            if one.expression.evaluate(subject).holds:
                 return one.route
         return None
 
