@@ -1,29 +1,45 @@
 """End to end: HTTP accept, durable, DKIM RSA-2048, SMTP to a local sink, events. 10 KB messages.
 
-    python -m bench.deliver [--count 10000] [--conns 32] [--size 10240] [--processes 1]
+    python -m bench.deliver [--variants accept,defer,tls,domains,slow] [--count 5000] [--conns 32] [--size 10240]
+                            [--processes 1]
 
-Beside it, in the same run, the same load straight into the same sink. The rate is messages over the time from the
-first request to the last arrival; every acknowledged message must arrive, exactly once.
+accept: everything to one sink that takes all. defer: it puts off every fifth message, which is tried again. tls: it
+wants STARTTLS. domains: live delivery to 1,000 domains with MX hosts of their own, found through DNS. slow: the same
+beside a destination that takes 400 seconds for each message; the rate is that of the others. The last two need
+port 25 of loopback addresses, and so the right to listen there.
+
+The rate is messages over the time from the first request to the last arrival; every acknowledged message must
+arrive, exactly once.
 """
 
 import argparse
+import os
+import signal
 import tempfile
+import time
 from pathlib import Path
 
 from .accept import plain
 from .harness import Server, Sink, post_load, result, table, tool
+
+VARIANTS = ("accept", "defer", "tls", "domains", "slow")
+DOMAINS = 1000
+SLOW_MESSAGES = 300
 
 
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--variants", default="accept", help=f"of {', '.join(VARIANTS)}, or all")
+    parser.add_argument("--count", type=int, default=5_000)
     parser.add_argument("--conns", type=int, default=32)
     parser.add_argument("--size", type=int, default=10_240)
     parser.add_argument("--processes", type=int, default=1, help="delivery processes")
     options = parser.parse_args()
-    rows = [plain(options), ours(options)]
+    chosen = VARIANTS if options.variants == "all" else options.variants.split(",")
+    rows = [plain(options)] if "accept" in chosen else []
+    rows += [run(options, variant) for variant in VARIANTS if variant in chosen]
     columns = (
         "what",
         "msg/s",
@@ -38,18 +54,51 @@ def main():
     table(rows, columns)
 
 
-def ours(options):
+def run(options, variant):
     folder = Path(tempfile.mkdtemp())
-    sink = Sink(options.count, "--header", "DKIM-Signature", "--ids", folder / "ids")
-    server = Server(delivery=f"smarthost:127.0.0.1:{sink.port}", delivery_processes=options.processes)
+    live = variant in ("domains", "slow")
+    more = {"defer": ("--tempfail", 0.2), "tls": ("--tls",)}.get(variant, ())
+    where = ("--host", "127.0.0.2") if live else ()
+    sink = Sink(
+        options.count, "--header", "DKIM-Signature", "--ids", folder / "ids", *more, *where,
+        port=25 if live else None, host="127.0.0.2" if live else "127.0.0.1",
+    )  # fmt: skip
+    settings = {"delivery_processes": options.processes}
+    helpers = []
+    if live:
+        helpers.append(tool("dns", "--domains", DOMAINS, "--mx", "127.0.0.2", "--slow-mx", "127.0.0.3"))
+        settings |= {"delivery": "live", "dns": helpers[0].stdout.readline().strip()}
+    else:
+        settings |= {"delivery": f"smarthost:127.0.0.1:{sink.port}"}
+    if variant == "defer":
+        settings["retry_schedule"] = ",".join(["1"] * 20)
+    server = Server(**settings)
     try:
+        if variant == "slow":
+            slow = ("--host", "127.0.0.3", "--delay-ms", 400_000)
+            helpers.append(Sink(0, *slow, port=25, host="127.0.0.3").process)
+            result(post_load(server, SLOW_MESSAGES, 8, 1024, to="user@slow.test"))
+            time.sleep(1)
         acked = folder / "acked"
-        load = result(post_load(server, options.count, options.conns, options.size, "--acked", acked))
+        to = "user@d{n}.test" if live else "user@sink.test"
+        load = result(
+            post_load(
+                server,
+                options.count,
+                options.conns,
+                options.size,
+                "--acked",
+                acked,
+                "--spread",
+                DOMAINS,
+                to=to,
+            )
+        )
         seen = sink.result()
         checked = result(tool("verify", "--acked", acked, "--ids", folder / "ids"))
         span = seen["last_monotonic"] - load["first_monotonic"]
         return {
-            "what": "postwright end to end",
+            "what": f"postwright, {variant}",
             "msg/s": round(seen["messages"] / span, 1),
             "CPU µs/msg": round(server.cpu_since_start() / options.count * 1e6),
             "accept msg/s": load["rate_per_s"],
@@ -60,7 +109,12 @@ def ours(options):
             "peak MB": server.peak_memory(),
         }
     finally:
+        if variant == "slow":
+            os.killpg(server.process.pid, signal.SIGKILL)  # it would wait for the slow ones
         server.stop()
+        for helper in helpers:
+            helper.kill()
+            helper.wait()
 
 
 if __name__ == "__main__":

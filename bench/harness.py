@@ -39,20 +39,20 @@ def result(process, timeout=600):
 class Sink:
     """A counting sink in a process of its own."""
 
-    def __init__(self, expect, *more):
-        self.port = free_port()
+    def __init__(self, expect, *more, port=None, host="127.0.0.1"):
+        self.port = port or free_port()
         self.process = tool("sink", "--port", self.port, "--expect", expect, "--idle", 20, *more)
-        wait_port(self.port)
+        wait_port(self.port, host=host)
 
     def result(self):
         return result(self.process)
 
 
-def wait_port(port, seconds=10):
+def wait_port(port, seconds=10, host="127.0.0.1"):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with socket.socket() as sock:
-            if sock.connect_ex(("127.0.0.1", port)) == 0:
+            if sock.connect_ex((host, port)) == 0:
                 return
         time.sleep(0.02)
     raise SystemExit(f"nothing listens on {port}")
@@ -137,12 +137,12 @@ def children(pid):
     return [int(child) for child in text.split()]
 
 
-def form_template(folder):
+def form_template(folder, to="user@sink.test"):
     """A multipart send with a text part of the size that `bench.wire http --size` says."""
     boundary = "benchboundary"
     fields = {
         "from": f"Sender <sender@{DOMAIN}>",
-        "to": "user@sink.test",
+        "to": to,
         "subject": "load {token}",
         "text": "{body_json}",
         "o:tag": "bench",
@@ -157,8 +157,8 @@ def form_template(folder):
     return path, f"multipart/form-data; boundary={boundary}"
 
 
-def post_load(server, count, conns, size, *more):
-    path, kind = form_template(server.data)
+def post_load(server, count, conns, size, *more, to="user@sink.test"):
+    path, kind = form_template(server.data, to)
     return tool(
         "http", "--url", server.url(f"/v3/{DOMAIN}/messages"), "--template", path, "--type", kind,
         "--auth", f"api:{server.key}", "--count", count, "--conns", conns, "--size", size, *more,

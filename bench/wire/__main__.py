@@ -17,6 +17,7 @@ Every address must be in 127.0.0.0/8, and every run ends by itself (--max-time).
 """
 
 import argparse
+import asyncio
 import base64
 import json
 import os
@@ -24,6 +25,8 @@ import re
 import socket
 import time
 from urllib.parse import quote_plus, urlsplit
+
+from postwright.testing.dns import FakeDns
 
 from .common import loopback, now_us, run_loop
 from .http import Poster
@@ -102,6 +105,22 @@ def command_stat(options):
         return json.loads(stream.readline()[4:])
 
 
+def command_dns(options):
+    """Answers for invented domains until it is killed; its address is the first line."""
+
+    async def serve():
+        async with FakeDns() as fake:
+            for n in range(options.domains):
+                fake.set(f"d{n}.test", "MX", f"10 mx.d{n}.test.")
+                fake.set(f"mx.d{n}.test", "A", options.mx)
+            fake.set("slow.test", "MX", "10 mx.slow.test.")
+            fake.set("mx.slow.test", "A", options.slow_mx)
+            print(fake.address, flush=True)
+            await asyncio.Event().wait()
+
+    asyncio.run(serve())
+
+
 def command_verify(options):
     runs = {}
     with open(options.ids) as source:
@@ -152,6 +171,12 @@ def parser():
     part.add_argument("--tempfail", type=float, default=0, help="share answered 451")
     part.add_argument("--delay-ms", type=float, default=0, help="wait before the last 250")
     part.add_argument("--no-pipelining", action="store_true", help="do not offer it")
+    part.add_argument("--tls", action="store_true", help="offer STARTTLS, with a certificate made just now")
+
+    part = verb("dns", command_dns)
+    part.add_argument("--domains", type=int, default=1000, help="d0.test to ...")
+    part.add_argument("--mx", default="127.0.0.2", help="address of their MX hosts")
+    part.add_argument("--slow-mx", default="127.0.0.3", help="address of the MX host of slow.test")
 
     def load(part):
         part.add_argument("--count", type=int, default=20000)
@@ -176,6 +201,7 @@ def parser():
     part = verb("http", command_http)
     load(part)
     part.add_argument("--url", required=True)
+    part.add_argument("--spread", type=int, default=1, help="{n} in the template counts to this")
     part.add_argument("--template", help="file: request body with {token} {body_form} {body_json}")
     part.add_argument("--type", default="application/x-www-form-urlencoded")
     part.add_argument("--header", action="append", default=[], help="'Name: value'")

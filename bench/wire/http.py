@@ -46,6 +46,7 @@ class Poster(asyncio.Protocol):
         self.started = now_us()
         token = b"loadid-%s-%d-%d" % (options.run, seq, self.started)
         body = options.template.replace(b"{token}", token).replace(b"{seq}", b"%d" % seq)
+        body = body.replace(b"{n}", b"%d" % (seq % options.spread))
         self.transport.write(b"%sContent-Length: %d\r\n\r\n%s" % (options.head, len(body), body))
 
     def data_received(self, data):

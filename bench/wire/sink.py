@@ -5,10 +5,18 @@ import json
 import os
 import random
 import signal
+import ssl
 import sys
+import tempfile
 import time
 from array import array
 from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from .common import END, MAX_LINE, TOKEN, cpu_seconds, percentiles
 
@@ -28,6 +36,7 @@ class Tally:
         self.runs = {}
         self.latency = array("q")
         self.changed = asyncio.Event()
+        self.tls = certified() if options.tls else None
 
     def arrived(self, raw, recipients):
         stamp = time.monotonic()
@@ -95,6 +104,26 @@ class Tally:
         return row
 
 
+def certified():
+    """A server context with a certificate of its own making."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sink.test")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = (
+        builder.serial_number(1).not_valid_before(now - timedelta(1)).not_valid_after(now + timedelta(9))
+    )
+    made = builder.sign(key, hashes.SHA256())
+    with tempfile.NamedTemporaryFile() as file:
+        form = serialization.PrivateFormat.PKCS8
+        file.write(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+        file.write(made.public_bytes(serialization.Encoding.PEM))
+        file.flush()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(file.name)
+    return context
+
+
 def extent(counts):
     return len(counts.rstrip(b"\0"))
 
@@ -123,6 +152,15 @@ class Sink(asyncio.Protocol):
         self.buf = b""
         self.body = None
         self.recipients = 0
+        self.secure = False
+
+    async def upgrade(self):
+        loop = asyncio.get_running_loop()
+        try:
+            transport = await loop.start_tls(self.transport, self, self.tally.tls, server_side=True)
+        except OSError:
+            return
+        self.transport, self.secure = transport, True
 
     def connection_made(self, transport):
         self.transport = transport
@@ -184,7 +222,12 @@ class Sink(asyncio.Protocol):
             out.append(b"250-sink.test\r\n")
             if not self.options.no_pipelining:
                 out.append(b"250-PIPELINING\r\n")
+            if self.tally.tls is not None and not self.secure:
+                out.append(b"250-STARTTLS\r\n")
             out.append(b"250-8BITMIME\r\n250 SIZE 52428800\r\n")
+        elif verb == b"STAR" and self.tally.tls is not None and not self.secure:
+            self.transport.write(b"220 2.0.0 Go ahead\r\n")
+            self.upgrading = asyncio.get_running_loop().create_task(self.upgrade())
         elif verb == b"HELO" or verb == b"NOOP":
             out.append(b"250 2.0.0 Ok\r\n")
         elif verb == b"RSET":
