@@ -173,3 +173,5 @@ class Event(_Shape, rename=_dashed, frozen=True):
     batch: Identified = Identified()
     client_info: ClientInfo = ClientInfo()
     geolocation: Geolocation = Geolocation()
+    delivered_at: int = 0
+    i_unique: bool = False

@@ -137,7 +137,6 @@ class Acceptor:
             draft.options.tracking,
             fallback=fallback,
             variables=draft.unsubscribe_variables,
-            mailing_list=draft.mailing_list,
         )
         stored = msgspec.structs.replace(meta, recipients=[], tracking=plan)
         store.insert_message(tx, meta.id, meta.account_id, meta.domain_id, encode(stored), expires)

@@ -50,7 +50,6 @@ class Draft(msgspec.Struct, kw_only=True):
     options: Options
     attachments: list[Attached] = []
     amp: bool = False
-    mailing_list: str = ""  # the address of the list that it goes to
     unsubscribe_variables: bool = False  # in a header or a text
     template: UsedTemplate | None = None
 
