@@ -64,7 +64,7 @@ class Server:
     def __init__(self, **settings):
         self.data = Path(tempfile.mkdtemp(prefix="postwright-bench-", dir=os.environ.get("BENCH_DIR")))
         self.key = secrets.token_hex(16)
-        self.http, self.submission = free_port(), free_port()
+        self.http, self.submission, self.mx = free_port(), free_port(), free_port()
         env = {k: v for k, v in os.environ.items() if not k.startswith("POSTWRIGHT_")}
         env |= {
             "POSTWRIGHT_DATA": str(self.data),
@@ -72,7 +72,7 @@ class Server:
             "POSTWRIGHT_DOMAIN": DOMAIN,
             "POSTWRIGHT_HTTP": f"127.0.0.1:{self.http}",
             "POSTWRIGHT_SUBMISSION": f"127.0.0.1:{self.submission}",
-            "POSTWRIGHT_MX": f"127.0.0.1:{free_port()}",
+            "POSTWRIGHT_MX": f"127.0.0.1:{self.mx}",
             "POSTWRIGHT_VERIFY_DOMAINS": "trust",
             "POSTWRIGHT_RATE_LIMITS": "off",
             "POSTWRIGHT_ALLOW_PRIVATE_TARGETS": "yes",
