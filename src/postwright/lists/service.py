@@ -229,16 +229,17 @@ def put(tx: Write, key: str, members: Sequence[NewMember], *, upsert: bool) -> N
     if held and not upsert:
         raise MemberExists(next(address for address in unique if address in held))
     rows = [
-        {
-            "list_key": key,
-            "address": member.address,
-            "name": member.name[:MAX_TEXT],
-            "subscribed": member.subscribed,
-            "vars": msgspec.json.encode(member.vars).decode(),
-        }
+        (
+            key,
+            member.address,
+            member.name[:MAX_TEXT],
+            member.subscribed,
+            msgspec.json.encode(member.vars).decode(),
+        )
         for member in unique.values()
     ]
-    store.put_members(tx, rows)
+    store.insert_members(tx, [row for row in rows if row[1] not in held])
+    store.overwrite_members(tx, [row for row in rows if row[1] in held])
     store.count_members(tx, key, len(unique) - len(held))
 
 
