@@ -12,6 +12,7 @@ from postwright import (
     events,
     forwarding,
     forwards,
+    habits,
     journal,
     lists,
     messages,
@@ -23,6 +24,7 @@ from postwright import (
     tracking,
     webhooks,
 )
+from postwright.habits.projector import HabitProjection
 from postwright.kernel.clock import SECOND
 from postwright.kernel.db import StoreUnavailable, forget_nodes
 from postwright.suppressions import SuppressionProjection
@@ -39,7 +41,7 @@ POLL_SECONDS = 0.1
 HOUSEKEEPING_SECONDS = 60.0
 PAUSE_SECONDS = 1.0
 NODE_SECONDS = 86400  # processes that ended are known for so long
-PROJECTIONS: tuple[events.Projection, ...] = (SuppressionProjection(), WebhookProjection())
+PROJECTIONS: tuple[events.Projection, ...] = (SuppressionProjection(), WebhookProjection(), HabitProjection())
 
 
 async def run(
@@ -104,6 +106,10 @@ async def _housekeeping(context: Context) -> None:
     while await context.db.write(audit.expire, now - context.settings.audit_retention_days * 86400 * SECOND):
         pass
     while await context.db.write(rua.expire, now):
+        pass
+    while await context.db.write(habits.expire, now):
+        pass
+    while await context.db.write(messages.expire_keys, now):
         pass
     await context.db.write(forget_nodes, now - NODE_SECONDS * SECOND)
     while await context.db.write(tracking.expire, now):

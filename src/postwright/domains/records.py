@@ -35,6 +35,7 @@ class Sendable(msgspec.Struct, frozen=True, kw_only=True):
     tracking_url: str
     require_tls: bool  # what holds for messages that do not say
     skip_verification: bool
+    archive_to: str
 
 
 def tracking_url(checks: dict[str, Check], web_scheme: str, web_prefix: str, name: str) -> str:

@@ -2,8 +2,8 @@
 
 import asyncio
 from typing import Any
-from urllib.parse import urlsplit
 
+from postwright.kernel.outgoing import TargetRefused, parse_url
 from postwright.kernel.settings import Settings
 
 from . import service
@@ -102,10 +102,7 @@ def _archive(url: str) -> str:
     if not url:
         return ""
     try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and len(url) <= 2048
-    except ValueError:
-        good = False
-    if not good:
-        raise BadDomain("archive_to is not a valid url")
-    raise BadDomain("archive_to is not available on this server yet")
+        parse_url(url)
+    except TargetRefused as refused:
+        raise BadDomain("archive_to is not a valid url") from refused
+    return url

@@ -34,6 +34,7 @@ _SENDABLE = Prepared(
         domains.c.name,
         domains.c.require_tls,
         domains.c.skip_verification,
+        domains.c.archive_to,
     ).where(domains.c.id == bindparam("key")),
     ("key",),
 )
@@ -103,7 +104,7 @@ def sendable(tx: Read, domain_id: str) -> Sendable | None:
     rows = tx.fetch(_SENDABLE, (domain_id,))
     if not rows:
         return None
-    state, is_disabled, kind, tracking, checks, scheme, prefix, name, required, trusting = rows[0]
+    state, is_disabled, kind, tracking, checks, scheme, prefix, name, required, trusting, archive = rows[0]
     return Sendable(
         state=state,
         is_disabled=bool(is_disabled),
@@ -112,6 +113,7 @@ def sendable(tx: Read, domain_id: str) -> Sendable | None:
         tracking_url=tracking_url(_decode_checks(checks), scheme, prefix, name),
         require_tls=bool(required),
         skip_verification=bool(trusting),
+        archive_to=archive,
     )
 
 

@@ -1,8 +1,8 @@
 """Messages: accepted here, stored here, built here.
 
-Tables: `messages` (descriptions; the bytes are in the spool). Writes the event `accepted`. All doors (HTTP form,
-HTTP MIME, SMTP) make a `Draft` and give it to `Acceptor.accept`, whose one transaction stores the message, its
-queue rows and its events. Copies for recipients are built when they are sent.
+Tables: `messages` (descriptions; the bytes are in the spool), `idempotency_keys`. Writes the event `accepted`. All
+doors (HTTP form, HTTP MIME, SMTP) make a `Draft` and give it to `Acceptor.accept`, whose one transaction stores the
+message, its queue rows and its events. Copies for recipients are built when they are sent.
 """
 
 from . import build, facts
@@ -14,7 +14,7 @@ from .keys import read as number_of
 from .loading import Loaded, domain_of, load, load_any, metas, raw_of
 from .options import Options
 from .records import Attached, ListUsed, Meta, MimeContent, Personal, decode_personal
-from .retention import expire, forget_domain
+from .retention import expire, expire_keys, forget_domain
 from .templating import personalised
 from .traces import Trace, Traces
 
@@ -36,6 +36,7 @@ __all__ = [
     "described",
     "domain_of",
     "expire",
+    "expire_keys",
     "facts",
     "forget_domain",
     "from_mime",

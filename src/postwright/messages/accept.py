@@ -4,12 +4,14 @@ One durable transaction holds the message, its bytes, a queue row and an `accept
 when it returns, a power cut loses nothing of it.
 """
 
+import hashlib
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import msgspec
 
-from postwright import domains, events, lists, queue
+from postwright import domains, events, habits, lists, queue
 from postwright.domains import Sendable
 from postwright.kernel import failpoints
 from postwright.kernel.clock import SECOND, Clock
@@ -22,7 +24,7 @@ from postwright.mail.headers import format_date
 from postwright.spool import Blob, Spool
 from postwright.tracking import make_plan
 
-from . import facts, keys, store
+from . import facts, keys, store, timing
 from .draft import Draft, Target
 from .errors import SendingRefused
 from .records import ListUsed, Meta, encode
@@ -34,6 +36,8 @@ _SECONDS = Histogram("accept_seconds", "From the whole message to its durable ac
 LIFETIME = 8 * 3600
 # How long a stored message can be fetched when its domain says nothing else (behaviour.md 2.7).
 RETENTION = 72 * 3600
+# How long an idempotency key stands for the message it came with (delivery-engineering.md 1.3).
+IDEMPOTENT = 24 * 3600
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +82,11 @@ class Acceptor:
         self._tracking_url = tracking_url
 
     async def accept(self, draft: Draft, origin: Origin) -> str:
-        """Store `draft` durably and queue it; the Message-Id without brackets. Raises Refused, or StoreUnavailable."""
+        """Store `draft` durably and queue it; the Message-Id without brackets. Raises Refused, or StoreUnavailable.
+
+        With an idempotency key that the account used in the last 24 hours nothing is stored, and the Message-Id is
+        that of the message which was.
+        """
         began = time.monotonic()
         try:
             message_id = await self._accept(draft, origin)
@@ -96,7 +104,9 @@ class Acceptor:
         meta = self._meta(draft, origin, key, now, due)
         lifetime = draft.options.deliver_within or LIFETIME
         give_up = due + lifetime * SECOND
-        expires = max(now + (origin.retention or RETENTION) * SECOND, give_up + 3600 * SECOND)
+        delays = await self._delays(draft, origin.account_id, due)
+        last = give_up + max(delays.values(), default=0)
+        expires = max(now + (origin.retention or RETENTION) * SECOND, last + 3600 * SECOND)
         blob = await self._spool.prepare(encode(draft.content))
         items = [
             queue.NewItem(
@@ -105,14 +115,25 @@ class Acceptor:
                 target.address.spec,
                 target.address.domain,
                 encode(target.personal) if target.personal else b"",
+                delays.get(target.address.spec.lower(), 0) if delays else 0,
             )
             for target in draft.targets
         ]
         failpoints.hit("accept.before")
         fallback = self._tracking_url or origin.base_url
-        await self._db.write(self._store, meta, draft, fallback, blob, items, due, give_up, expires)
+        message_id = await self._db.write(
+            self._store, meta, draft, fallback, blob, items, due, give_up, expires, delays
+        )
         failpoints.hit("accept.committed")
-        return draft.message_id
+        return message_id
+
+    async def _delays(self, draft: Draft, account_id: str, due: int) -> dict[str, int]:
+        options = draft.options
+        if not options.optimize and options.localize is None:
+            return {}
+        recipients = [target.address.spec.lower() for target in draft.targets]
+        known = await self._db.read(habits.of, account_id, recipients)
+        return timing.delays(known, options, due)
 
     def _store(
         self,
@@ -125,9 +146,18 @@ class Acceptor:
         due: int,
         give_up: int,
         expires: int,
-    ) -> None:
+        delays: Mapping[str, int],
+    ) -> str:
         now = self.clock.now()
         domain = self._may_send(tx, meta, draft.targets)
+        key = draft.options.idempotency_key
+        if key:
+            name = hashlib.sha256(f"{meta.account_id}\0{key}".encode()).hexdigest()
+            until = meta.accepted_at + IDEMPOTENT * SECOND
+            known = store.claim_key(tx, name, meta.message_id, meta.accepted_at, until)
+            if known is not None:
+                return known
+        meta.archive_to = meta.archive_to or domain.archive_to
         if meta.require_tls is None:
             meta.require_tls = domain.require_tls or None
         if meta.skip_verification is None:
@@ -161,7 +191,8 @@ class Acceptor:
             due_at=due,
             give_up_at=give_up,
         )
-        events.append(tx, now, facts.accepted(meta, targets, told))
+        events.append(tx, now, facts.accepted(meta, targets, told, delays))
+        return meta.message_id
 
     def _may_send(self, tx: Write, meta: Meta, targets: list[Target]) -> Sendable:
         """The domain's own state, read in the transaction: what is true now decides, not what was cached."""
@@ -224,6 +255,8 @@ class Acceptor:
             ips=origin.ips,
             return_host=origin.return_host,
             suppress_headers=options.suppress_headers,
+            archive_to=options.archive_to,
+            optimizer="sto" if options.optimize and options.localize is None else "",
             template=draft.template,
         )
 

@@ -22,7 +22,7 @@ from postwright.mail.mime import (
 from postwright.tracking import has_variables
 
 from .errors import BadParameter, Looping, MessageTooLarge, NoRecipients, TooManyRecipients
-from .options import TRACKING_OPTIONS, Options
+from .options import IDEMPOTENCY, TRACKING_OPTIONS, Options
 from .records import Attached, Content, FormContent, MimeContent, Part, Personal, UsedTemplate
 
 MAX_RECIPIENTS = 1000  # behaviour.md 2.1
@@ -104,7 +104,7 @@ def from_form(form: Form, options: Options, domain: str, new_id: str, now: int) 
     headers.extend(
         (name, value)
         for name, value in chosen
-        if name.lower() not in _OURS and name.lower() != "mime-version"
+        if name.lower() not in _OURS and name.lower() != "mime-version" and not _is_hidden(name, options)
     )
     headers.extend(_marks(options))
     headers.append(("Message-Id", f"<{message_id}>"))
@@ -176,9 +176,12 @@ def from_mime(
         [("Message-Id", present["message-id"])] if present.get("message-id") else [], new_id
     )
     _, chosen = _message_id(options.headers, message_id)
-    added = [(name, value) for name, value in chosen if name.lower() not in _OURS]
+    added = [
+        (name, value) for name, value in chosen if name.lower() not in _OURS and not _is_hidden(name, options)
+    ]
     drop = {"bcc", "return-path", "message-id", "x-mailgun-tag", "x-mailgun-variables"}
     drop |= {_TRACKING_MARKS[name].lower() for name, _ in options.tracking_given}
+    drop |= {name for name in present if _is_hidden(name, options)}
     drop |= {name.lower() for name, _ in added}
     if "date" not in present:
         added.append(("Date", format_date(now // 1_000_000)))
@@ -224,7 +227,7 @@ _TRACKING_MARKS = dict(
 )
 
 # Orders to us, not part of the message (behaviour.md 3.2).
-_CONTROL = frozenset(
+_CONTROL = frozenset((IDEMPOTENCY,)) | frozenset(
     f"x-mailgun-{name}"
     for name in (
         "recipient-variables",
@@ -341,5 +344,10 @@ def _marks(options: Options) -> list[tuple[str, str]]:
         # With spaces between members, so that a long value can be folded (behaviour.md 3.2).
         marks.append(("X-Mailgun-Variables", json.dumps(options.variables)))
     marks.extend((_TRACKING_MARKS[name], value) for name, value in options.tracking_given)
-    hidden = options.suppress_headers
-    return [] if "all" in hidden else [mark for mark in marks if mark[0].lower() not in hidden]
+    return [mark for mark in marks if not _is_hidden(mark[0], options)]
+
+
+def _is_hidden(name: str, options: Options) -> bool:
+    """Whether a header is one of ours that the message is to be sent without."""
+    hidden, lowered = options.suppress_headers, name.lower()
+    return bool(hidden) and lowered.startswith("x-mailgun-") and ("all" in hidden or lowered in hidden)

@@ -5,6 +5,7 @@ from typing import Any
 
 from postwright.events import Event
 from postwright.failures import Verdict
+from postwright.kernel.clock import SECOND
 
 from .draft import Target
 from .records import ListUsed, Meta, Personal
@@ -96,6 +97,8 @@ def shared(meta: Meta, recipient: str, personal: Personal | None) -> dict[str, A
         data["mailing-list"] = meta.mailing_list
     if meta.template:
         data["template"] = meta.template
+    if meta.optimizer:
+        data["i-delivery-optimizer"] = meta.optimizer
     if meta.encrypted:
         data["flags"]["is-encrypted"] = True
     return data
@@ -119,11 +122,12 @@ def bare(header: str) -> str:
 
 
 def accepted(
-    meta: Meta, targets: list[Target], posts: Mapping[str, ListUsed] | None = None
+    meta: Meta, targets: list[Target], posts: Mapping[str, ListUsed], delays: Mapping[str, int]
 ) -> Iterator[Event]:
     """One `accepted` event a recipient, and one for the call itself when it is a batch (behaviour.md 2.3).
 
-    `posts` are those recipients that are mailing lists.
+    `posts` are those recipients that are mailing lists; `delays`: how much later than the message some recipients
+    (in lower case) are due, in microseconds.
     """
     if meta.batch_id:
         whole = shared(meta, "", None)
@@ -135,7 +139,8 @@ def accepted(
         data = shared(meta, recipient, target.personal)
         if posts and recipient in posts:
             data["mailing-list"] = posts[recipient]
-        yield _accepted(meta, recipient, _submission(data, meta, [recipient]))
+        delay = delays.get(recipient.lower(), 0) if delays else 0
+        yield _accepted(meta, recipient, _submission(data, meta, [recipient], delay))
 
 
 def accepted_copy(meta: Meta, recipient: str, personal: Personal | None) -> Event:
@@ -143,14 +148,16 @@ def accepted_copy(meta: Meta, recipient: str, personal: Personal | None) -> Even
     return _accepted(meta, recipient, _submission(shared(meta, recipient, personal), meta, [recipient]))
 
 
-def _submission(data: dict[str, Any], meta: Meta, recipients: list[str]) -> dict[str, Any]:
+def _submission(
+    data: dict[str, Any], meta: Meta, recipients: list[str], delay: int = 0
+) -> dict[str, Any]:
     data["method"] = meta.method
     if meta.api_key_id:
         data["api-key-id"] = meta.api_key_id
     if meta.ip:
         data["originating-ip"] = meta.ip
     data["message"]["recipients"] = recipients
-    data["message"]["scheduled-for"] = meta.scheduled_for
+    data["message"]["scheduled-for"] = meta.scheduled_for + delay // SECOND
     return data
 
 

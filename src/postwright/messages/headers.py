@@ -10,6 +10,7 @@ from postwright.mail.mime import parse as parse_message
 from postwright.mail.mime import parse_head
 
 from .errors import BadParameter
+from .options import IDEMPOTENCY
 
 CONTAINER = "multipart/mailgun-variables"
 
@@ -37,6 +38,7 @@ _OPTIONS = {
     "x-mailgun-template-variables": "t:variables",
     "x-mailgun-archive-to": "o:archive-to",
     "x-mailgun-suppress-headers": "o:suppress-headers",
+    IDEMPOTENCY: IDEMPOTENCY,
 }
 _VARIABLES = "x-mailgun-variables"
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from postwright.kernel.clock import SECOND
+from postwright.kernel.outgoing import TargetRefused, parse_url
 from postwright.mail.headers import HeaderError, check_name, check_value
 from postwright.tracking import Wish
 
@@ -21,7 +22,9 @@ Raw = Mapping[str, Sequence[str]]
 OPTIONS_LIMIT = 16 * 1024  # bytes of all o:, h:, v:, t: values together (behaviour.md 2.1)
 MAX_TAGS = 10  # a message (2.1: sources say 3 or 10; SDKs allow 10)
 MAX_TAG = 128  # characters
-AHEAD_DAYS = 7  # longest schedule (2.1)
+AHEAD_SECONDS = 7 * 86400  # longest schedule of a domain that sets no message_ttl (2.1)
+MAX_KEY = 255  # characters of an idempotency key
+IDEMPOTENCY = "x-idempotency-key"
 _YES = frozenset(("yes", "true", "1", "on"))
 _NO = frozenset(("no", "false", "0", "off"))
 _WITHIN = re.compile(r"(?:(\d{1,3})h)?(?:(\d{1,4})m)?")
@@ -32,7 +35,7 @@ TRACKING_OPTIONS = (
     "o:tracking-opens",
     "o:tracking-pixel-location-top",
 )
-_CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d|(0?[1-9]|1[0-2]):[0-5]\d\s?[AaPp][Mm]")
+_CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)|(0?[1-9]|1[0-2]):([0-5]\d)\s?([AaPp])[Mm]")
 
 
 class TemplateWish(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +59,10 @@ class Options(msgspec.Struct, kw_only=True):
     secondary_dkim_public: str = ""
     deliver_at: int = 0  # microseconds; 0: now
     deliver_within: int = 0  # seconds; 0: as long as the retry schedule lasts
+    optimize: int = 0  # hours within which each recipient's best one is chosen; 0: not
+    localize: int | None = None  # minute of each recipient's own day
+    archive_to: str = ""  # URL that gets what was delivered
+    idempotency_key: str = ""  # sends of an account with the same one are one
     require_tls: bool | None = None
     skip_verification: bool | None = None
     tls_report: bool = False  # tells of failed encryption: must arrive although it fails (RFC 8460 §3)
@@ -67,14 +74,14 @@ class Options(msgspec.Struct, kw_only=True):
     template: TemplateWish | None = None
 
 
-def parse(raw: Raw, now: int, own_ips: frozenset[str]) -> Options:
-    """Check and type the options in `raw`. Raises the refusals of errors.py."""
+def parse(raw: Raw, now: int, own_ips: frozenset[str], ahead: int = 0) -> Options:
+    """Check and type the options in `raw`. Raises the refusals of errors.py.
+
+    `ahead` is how many seconds ahead the domain lets messages be scheduled; 0: as many as usual.
+    """
     sized = sum(len(value.encode()) for name, values in raw.items() if name[:2] in _SIZED for value in values)
     if sized > OPTIONS_LIMIT:
         raise OptionsTooLarge
-    if _last(raw, "o:archive-to"):
-        raise BadParameter("o:archive-to is not available on this server yet")
-    _schedules(raw)
     if _last(raw, "o:sending-ip-pool"):
         raise SendingRefused(f"Rejected: IP pool {_last(raw, 'o:sending-ip-pool')[:64]} does not exist")
     sending_ip = _last(raw, "o:sending-ip")
@@ -92,8 +99,12 @@ def parse(raw: Raw, now: int, own_ips: frozenset[str]) -> Options:
         dkim=_flag(raw, "o:dkim") is not False,
         secondary_dkim=secondary,
         secondary_dkim_public=public,
-        deliver_at=_deliver_at(_last(raw, "o:deliverytime"), now),
+        deliver_at=_deliver_at(_last(raw, "o:deliverytime"), now, ahead or AHEAD_SECONDS),
         deliver_within=_deliver_within(_last(raw, "o:deliver-within")),
+        optimize=_optimize(_last(raw, "o:deliverytime-optimize-period")),
+        localize=_localize(_last(raw, "o:time-zone-localize")),
+        archive_to=_archive_to(_last(raw, "o:archive-to")),
+        idempotency_key=_idempotency_key(_last(raw, IDEMPOTENCY)),
         require_tls=_flag(raw, "o:require-tls"),
         skip_verification=_flag(raw, "o:skip-verification"),
         sending_ip=sending_ip,
@@ -198,7 +209,7 @@ def _headers(raw: Raw) -> list[tuple[str, str]]:
     return headers
 
 
-def _deliver_at(text: str, now: int) -> int:
+def _deliver_at(text: str, now: int, ahead: int) -> int:
     if not text:
         return 0
     try:
@@ -207,8 +218,9 @@ def _deliver_at(text: str, now: int) -> int:
         )
     except (ValueError, TypeError, OverflowError) as wrong:
         raise BadParameter(f"{text[:100]} is not an RFC-2822 compliant date") from wrong
-    if seconds * SECOND > now + AHEAD_DAYS * 86400 * SECOND:
-        raise BadParameter(f"{text[:100]} is not a valid time to send (at most {AHEAD_DAYS} days ahead)")
+    if seconds * SECOND > now + ahead * SECOND:
+        days = f"{ahead / 86400:g} days" if ahead >= 86400 else f"{ahead} seconds"
+        raise BadParameter(f"{text[:100]} is not a valid time to send (at most {days} ahead)")
     at = int(seconds * SECOND)
     return at if at > now else 0
 
@@ -225,18 +237,43 @@ def _deliver_within(text: str) -> int:
     return seconds
 
 
-def _schedules(raw: Raw) -> None:
-    """Optimised and localised sending fall back to sending at once for recipients we know nothing of (2.1)."""
-    period = _last(raw, "o:deliverytime-optimize-period")
-    if period:
-        found = _OPTIMIZE.fullmatch(period)
-        if not found or not 24 <= int(found[1]) <= 72:
-            raise BadParameter(
-                f"Invalid value for 'o:deliverytime-optimize-period': {period[:64]}. It can be 24h to 72h"
-            )
-    zone = _last(raw, "o:time-zone-localize")
-    if zone and not _CLOCK.fullmatch(zone):
-        raise BadParameter(f"{zone[:64]} invalid 24 hour time(value of 'o:time-zone-localize')")
+def _optimize(text: str) -> int:
+    """The period of send-time optimisation, in hours."""
+    if not text:
+        return 0
+    found = _OPTIMIZE.fullmatch(text)
+    if not found or not 24 <= int(found[1]) <= 72:
+        raise BadParameter(
+            f"Invalid value for 'o:deliverytime-optimize-period': {text[:64]}. It can be 24h to 72h"
+        )
+    return int(found[1])
+
+
+def _localize(text: str) -> int | None:
+    """The minute of the day in `HH:mm` or `hh:mmaa`."""
+    if not text:
+        return None
+    found = _CLOCK.fullmatch(text)
+    if not found:
+        raise BadParameter(f"{text[:64]} invalid 24 hour time(value of 'o:time-zone-localize')")
+    if found[3] is None:
+        return int(found[1]) * 60 + int(found[2])
+    return (int(found[3]) % 12 + (12 if found[5] in "Pp" else 0)) * 60 + int(found[4])
+
+
+def _archive_to(text: str) -> str:
+    if text:
+        try:
+            parse_url(text)
+        except TargetRefused as refused:
+            raise BadParameter(f"o:archive-to is not a valid URL: {refused}") from refused
+    return text
+
+
+def _idempotency_key(text: str) -> str:
+    if len(text) > MAX_KEY:
+        raise BadParameter(f"Invalid idempotency key: at most {MAX_KEY} characters expected")
+    return text
 
 
 def _signer(raw: Raw, name: str) -> str:

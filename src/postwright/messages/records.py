@@ -111,6 +111,8 @@ class Meta(msgspec.Struct, kw_only=True, omit_defaults=True):
     sending_ip: str = ""  # the address that was asked for
     ips: str = ""  # the domain's own addresses, with commas
     suppress_headers: list[str] = []
+    archive_to: str = ""  # URL that gets what was delivered
+    optimizer: str = ""  # "sto": recipients get it when they are likely to read
     template: UsedTemplate | None = None
     mailing_list: ListUsed | None = None
     incoming: bool = (

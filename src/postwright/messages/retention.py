@@ -22,6 +22,11 @@ async def expire(db: Db, spool: Spool, now: int) -> int:
     return len(keys)
 
 
+def expire_keys(tx: Write, now: int) -> int:
+    """Delete one batch of idempotency keys past their time; how many."""
+    return store.expire_keys(tx, now, BATCH)
+
+
 async def forget_domain(db: Db, spool: Spool, domain_id: str) -> int:
     """Delete one batch of a deleted domain's messages; how many."""
     return await _delete(db, spool, [row.id for row in await db.read(store.of_domain, domain_id, BATCH)])

@@ -104,7 +104,7 @@ class SubmissionPolicy(Policy):
     async def _accept(self, session: Session, credential: Credential, envelope: Envelope) -> str:
         now = self._acceptor.clock.now()
         raw, raw_options = opened(envelope.data)
-        options = parse(raw_options, now, self._own_ips)
+        options = parse(raw_options, now, self._own_ips, credential.message_ttl)
         recipients: list[Address] = [parse_one(address) for address in envelope.recipients]
         name = credential.domain
         owner = Owner(credential.account_id, credential.domain_id, name)

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from postwright.kernel.db import Prepared, Read, Write
 
-from .tables import messages
+from .tables import idempotency_keys, messages
 
 _INSERT = Prepared(insert(messages), ("id", "account_id", "domain_id", "meta", "expires_at"))
 _META = Prepared(
@@ -77,3 +77,23 @@ def delete_at(tx: Write, key: int, now: int, expires_at: int | None) -> None:
     if expires_at is not None:
         sooner = update(messages).where(messages.c.id == key, messages.c.expires_at > expires_at)
         tx.run(sooner.values(expires_at=expires_at))
+
+
+def claim_key(tx: Write, name: str, message_id: str, now: int, expires_at: int) -> str | None:
+    """Let an idempotency key stand for `message_id`; the Message-Id that it stands for already, if it does.
+
+    Who asks second waits for the first one's transaction.
+    """
+    tx.run(
+        delete(idempotency_keys).where(idempotency_keys.c.name == name, idempotency_keys.c.expires_at <= now)
+    )
+    row = {"name": name, "message_id": message_id, "expires_at": expires_at}
+    if tx.upsert(idempotency_keys, row, ["name"]):
+        return None
+    return str(tx.scalar(select(idempotency_keys.c.message_id).where(idempotency_keys.c.name == name)))
+
+
+def expire_keys(tx: Write, now: int, limit: int) -> int:
+    """Delete idempotency keys past their time."""
+    old = select(idempotency_keys.c.name).where(idempotency_keys.c.expires_at <= now).limit(limit)
+    return tx.run(delete(idempotency_keys).where(idempotency_keys.c.name.in_(old)))

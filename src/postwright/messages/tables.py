@@ -1,4 +1,4 @@
-"""Table of accepted messages."""
+"""Tables of accepted messages."""
 
 from sqlalchemy import Column, LargeBinary, Table, Text, text
 
@@ -14,4 +14,12 @@ messages = Table(
     Column("expires_at", Micros, nullable=False, index=True),
     # When its owner deleted it; 0: not. It is there until nothing can wait for it any more, but not to be seen.
     Column("deleted_at", Micros, nullable=False, server_default=text("0")),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("name", Text, primary_key=True),  # a hash of account and key
+    Column("message_id", Text, nullable=False),
+    Column("expires_at", Micros, nullable=False, index=True),
 )

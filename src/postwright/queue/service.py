@@ -32,6 +32,7 @@ class NewItem(msgspec.Struct, frozen=True):
     recipient: str
     site: str
     personal: bytes = b""
+    delay: int = 0  # microseconds later than the others of its message
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -86,9 +87,9 @@ def add(
                 item.site,
                 lane,
                 0,
-                due_at,
+                due_at + item.delay,
                 accepted_at,
-                give_up_at,
+                give_up_at + item.delay,
                 0,
                 0,
                 "",

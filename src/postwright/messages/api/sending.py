@@ -18,7 +18,7 @@ from ..draft import Form
 from ..draft import envelope as envelope_of
 from ..errors import BadParameter, OptionsTooLarge, SendingRefused, TooManyRecipients
 from ..headers import options_of
-from ..options import parse
+from ..options import IDEMPOTENCY, parse
 from ..records import Part
 from ..schemas import SendForm, SendMime, Sent, option_fields
 from ..templating import Owner, form_draft, mime_draft
@@ -58,7 +58,8 @@ class Sending(Controller):
     ) -> Sent:
         """Send a message made of the given fields."""
         now = acceptor.clock.now()
-        options = parse(option_fields(fields), now, own_ips(settings))
+        raw = keyed(request) | option_fields(fields)
+        options = parse(raw, now, own_ips(settings), tenant.domain.message_ttl)
         if not fields.from_.strip() and options.template is None:
             raise BadParameter("from parameter is missing")
         form = Form(
@@ -99,7 +100,8 @@ class Sending(Controller):
         raw = _mime_bytes(fields.message)
         # Control headers inside the message count like the fields of the same meaning, which win.
         given = options_of([(name, decode(value)) for name, value in parse_head(raw)])
-        options = parse(given | option_fields(fields), now, own_ips(settings))
+        given = keyed(request) | given | option_fields(fields)
+        options = parse(given, now, own_ips(settings), tenant.domain.message_ttl)
         new_id = new_message_id(now, tenant.name)
         draft = await mime_draft(db, _owner(tenant), raw, envelope_of(fields.to), options, new_id, now)
         message_id = await acceptor.accept(draft, origin(request, tenant, base_url))
@@ -121,6 +123,12 @@ def origin(request: HttpRequest, tenant: DomainScope, base_url: str) -> Origin:
         return_host=domain.return_host,
         ips=domain.ips,
     )
+
+
+def keyed(request: HttpRequest) -> dict[str, list[str]]:
+    """The idempotency key among the request's headers, as an option."""
+    key = request.headers.get("idempotency-key") or request.headers.get(IDEMPOTENCY)
+    return {IDEMPOTENCY: [key]} if key else {}
 
 
 def own_ips(settings: Settings) -> frozenset[str]:

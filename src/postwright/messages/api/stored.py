@@ -17,7 +17,7 @@ from ..errors import BadParameter, MessageNotFound
 from ..headers import options_of
 from ..options import parse
 from ..schemas import Done, Resend, Sent, StoredMessage
-from .sending import HttpRequest, origin
+from .sending import HttpRequest, keyed, origin
 
 _MIME = ("message/rfc2822", "message/rfc822")  # the first is Mailgun's, the second the registered one
 
@@ -102,7 +102,7 @@ class Stored(Controller):
         message = await stored.load(db, vault, spool, tenant.domain_id, key)
         now = acceptor.clock.now()
         head = [(name, decode(value)) for name, value in parse_head(message.raw)]
-        options = parse(options_of(head), now, frozenset())
+        options = parse(options_of(head) | keyed(request), now, frozenset())
         raw = stored.without_id(message.raw)
         domain = tenant.name
         draft = from_mime(raw, recipients, options, domain, new_message_id(now, domain), now)
