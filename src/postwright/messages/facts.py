@@ -148,9 +148,7 @@ def accepted_copy(meta: Meta, recipient: str, personal: Personal | None) -> Even
     return _accepted(meta, recipient, _submission(shared(meta, recipient, personal), meta, [recipient]))
 
 
-def _submission(
-    data: dict[str, Any], meta: Meta, recipients: list[str], delay: int = 0
-) -> dict[str, Any]:
+def _submission(data: dict[str, Any], meta: Meta, recipients: list[str], delay: int = 0) -> dict[str, Any]:
     data["method"] = meta.method
     if meta.api_key_id:
         data["api-key-id"] = meta.api_key_id
