@@ -40,7 +40,7 @@ class World:
         self.context = context
         self.clock: ManualClock = context.clock  # type: ignore[assignment]
         self.db = context.db
-        self._client = client
+        self.client = client
         self.one = self.tenant("one.example.com")
         self.two = self.tenant("two.example.org")
 
@@ -64,7 +64,7 @@ class World:
         """One request, by default with the key of `one`; `{d}` in the path is its domain."""
         basic = base64.b64encode(f"api:{self.one.key if key is None else key}".encode()).decode()
         headers = {"Authorization": f"Basic {basic}"} | more.pop("headers", {})
-        return await self._client.request(
+        return await self.client.request(
             method, path.replace("{d}", self.one.domain), headers=headers, **more
         )
 

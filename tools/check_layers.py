@@ -29,6 +29,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "suppressions | templates | lists | routes | forwards | habits",
         "domains | ips",
         "audit",
+        "users",
         "accounts",
         "events | spool | failures | arrivals",
         "kernel | mail",

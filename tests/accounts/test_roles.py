@@ -31,6 +31,8 @@ smtp credentials     RW -  R  -
 keys                 RW -  R  -
 users                R  -  -  -
 own user             R  R  R  R
+own session          RW RW RW RW
+people               RW -  -  -
 operations           RW -  -  -
 """
 _WRITTEN = {line[:20].strip(): line[20:].split() for line in _BY_HAND.strip().splitlines()}

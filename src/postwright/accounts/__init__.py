@@ -17,26 +17,35 @@ dependency `auth.principal`, and the constant `owns_domain`, because domains are
 
 from .errors import AccountDisabled, AccountNotFound, InvalidKey, NotAllowed, SubaccountNotFound
 from .fresh import Fresh
-from .records import Key, NewKey, Principal, Status
+from .records import Account, Key, NewKey, Principal, Status
 from .roles import Area, Kind, Role
 from .service import (
     OwnsDomain,
+    account,
     any_account,
     create_account,
     create_key,
     delete_domain_keys,
+    delete_key,
+    delete_sessions,
+    get_key,
     signing_key,
+    user_sessions,
 )
+from .sessions import COOKIE, Keyring, csrf_token
 from .signing import SigningKeys
 from .tables import accounts, api_keys
 
 __all__ = [
+    "COOKIE",
+    "Account",
     "AccountDisabled",
     "AccountNotFound",
     "Area",
     "Fresh",
     "InvalidKey",
     "Key",
+    "Keyring",
     "Kind",
     "NewKey",
     "NotAllowed",
@@ -46,11 +55,17 @@ __all__ = [
     "SigningKeys",
     "Status",
     "SubaccountNotFound",
+    "account",
     "accounts",
     "any_account",
     "api_keys",
     "create_account",
     "create_key",
+    "csrf_token",
     "delete_domain_keys",
+    "delete_key",
+    "delete_sessions",
+    "get_key",
     "signing_key",
+    "user_sessions",
 ]

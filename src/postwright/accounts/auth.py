@@ -17,17 +17,19 @@ from litestar.handlers import BaseRouteHandler
 from postwright.kernel.clock import SECOND, Clock
 from postwright.kernel.db import Db, StoreUnavailable
 from postwright.kernel.http import Halt, Raw, reply_header
-from postwright.kernel.secrets import digest
+from postwright.kernel.secrets import digest, same
 
 from . import service, store
 from .errors import AccountDisabled, InvalidKey, NotAllowed, SubaccountNotFound
 from .fresh import Fresh
 from .records import Holder, Principal, Status
 from .roles import Area, Kind, Right, may
+from .sessions import COOKIE, csrf_token
 
 USER = "api"  # the only user name there is (behaviour.md 1.1)
 ON_BEHALF_OF = "x-mailgun-on-behalf-of"
 KEY_ID = "x-mailgun-key-id"
+CSRF = "x-csrf-token"
 MAX_CREDENTIALS = 2000  # characters of base64; our own secrets take 72
 NOTE_USE = (
     3600 * SECOND
@@ -49,8 +51,10 @@ class Authenticator:
         """Let the request pass as its `Principal`, or raise what refuses it."""
         area, reads = handler.opt["access"], handler.opt["reads"]
         try:
-            holder = await self._holder(connection.headers.get("authorization", ""))
+            holder = await self._holder(connection)
         except InvalidKey as wrong:
+            if _by_script(connection):
+                wrong.headers = {}
             if area is Area.SENDING:  # these two have their own words for it (behaviour.md 1.6)
                 refusal = Raw(b"Forbidden", "text/plain; charset=utf-8", wrong.status, wrong.headers)
                 raise Halt(refusal) from wrong
@@ -70,10 +74,13 @@ class Authenticator:
         self._holders.clear()
         self._children.clear()
 
-    async def _holder(self, header: str) -> Holder:
-        secret = presented(header)
+    async def _holder(self, connection: _Connection) -> Holder:
+        header = connection.headers.get("authorization", "")
+        secret = presented(header) if header else session_secret(connection)
         holder = await self._holders.get(digest(secret)) if secret else None
-        if holder is None or not _valid(holder, self._clock.now()):
+        if secret is None or holder is None or not _valid(holder, self._clock.now()):
+            raise InvalidKey
+        if not header and not _session_may(connection, holder, secret):
             raise InvalidKey
         return holder
 
@@ -96,7 +103,12 @@ class Authenticator:
         if status is Status.DISABLED and area is not Area.SUBACCOUNTS:
             raise AccountDisabled
         return Principal(
-            child_id, principal.key_id, principal.kind, principal.role, user_id=principal.user_id
+            child_id,
+            principal.key_id,
+            principal.kind,
+            principal.role,
+            user_id=principal.user_id,
+            parent_id=principal.account_id,
         )
 
     async def _child(self, ids: tuple[str, str]) -> Status | None:
@@ -107,6 +119,24 @@ def principal(request: Request[Any, Any, Any]) -> Principal:
     """The dependency `principal`: who makes this request. Only for operations behind the guard."""
     found: Principal = request.scope["auth"]
     return found
+
+
+def session_secret(connection: _Connection) -> str | None:
+    """The secret in the session's cookie."""
+    return connection.cookies.get(COOKIE) or None
+
+
+def _session_may(connection: _Connection, holder: Holder, secret: str) -> bool:
+    """Whether a request that came with a cookie comes from our own pages. Only sessions live in cookies."""
+    if holder.principal.kind is not Kind.WEB:
+        return False
+    safe = connection.scope["method"] in ("GET", "HEAD")  # type: ignore[typeddict-item]
+    return safe or same(connection.headers.get(CSRF, ""), csrf_token(secret))
+
+
+def _by_script(connection: _Connection) -> bool:
+    """Whether a page asks: then a browser must not be told to ask the person for a name and password."""
+    return CSRF in connection.headers or connection.headers.get("sec-fetch-dest") == "empty"
 
 
 def presented(header: str) -> str | None:

@@ -1,7 +1,6 @@
 """What accounts and keys refuse. Texts are those of behaviour.md 1.6 and 16 where it has one."""
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 from postwright.kernel.errors import Refused
 
@@ -12,7 +11,7 @@ class InvalidKey(Refused):
     status = 401
     smtp = (535, "5.7.8")
     message = "Invalid private key"
-    headers: ClassVar[Mapping[str, str]] = {"www-authenticate": 'Basic realm="MG API"'}
+    headers: Mapping[str, str] = {"www-authenticate": 'Basic realm="MG API"'}
 
 
 class NotAllowed(Refused):

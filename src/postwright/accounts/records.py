@@ -15,6 +15,18 @@ class Status(StrEnum):
     CLOSED = "closed"
 
 
+class Account(msgspec.Struct, frozen=True):
+    """An account without its secrets. Times in microseconds."""
+
+    id: str
+    parent_id: str | None
+    name: str
+    status: Status
+    owner_email: str
+    created_at: int
+    updated_at: int
+
+
 class Principal(msgspec.Struct, frozen=True):
     """Who makes a request: the account it acts on (a subaccount, perhaps), and the key that proves it."""
 
@@ -24,6 +36,12 @@ class Principal(msgspec.Struct, frozen=True):
     role: Role
     domain_name: str | None = None  # domain keys: the only domain they may send from
     user_id: str | None = None
+    parent_id: str = ""  # the account of the key, when it acts on a subaccount
+
+    @property
+    def home_id(self) -> str:
+        """The account that the key itself is of."""
+        return self.parent_id or self.account_id
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ class Role(StrEnum):
     DEVELOPER = "developer"
     SUPPORT = "support"
     SENDING = "sending"
+    BILLING = "billing"  # people only: what the contract lets them see of mail is nothing
 
 
 class Kind(StrEnum):
@@ -50,6 +51,8 @@ class Area(Enum):
     KEYS = "keys"
     USERS = "users"
     OWN_USER = "own user"
+    SESSION = "own session"  # ours: one's own password, second factor, sessions
+    PEOPLE = "people"  # ours: invitation and removal of users
     OPERATIONS = "operations"  # ours: levers of the queue, the audit log, metrics
 
 
@@ -62,6 +65,7 @@ class Right(IntEnum):
 
 
 _COLUMNS = (Role.ADMIN, Role.BASIC, Role.DEVELOPER, Role.SUPPORT)
+_OWN = (Area.OWN_USER, Area.SESSION)  # whatever a person may do else
 _LETTERS = {"RW": Right.WRITE, "R": Right.READ, "-": Right.NONE}
 _ROWS = {
     "RW R  RW R": (
@@ -87,7 +91,8 @@ _ROWS = {
     "RW -  R  -": (Area.CREDENTIALS, Area.KEYS),
     "R  -  -  -": (Area.USERS,),
     "R  R  R  R": (Area.OWN_USER,),
-    "RW -  -  -": (Area.OPERATIONS,),
+    "RW RW RW RW": (Area.SESSION,),
+    "RW -  -  -": (Area.PEOPLE, Area.OPERATIONS),
 }
 
 # A pair that is not here has no right at all.
@@ -96,7 +101,9 @@ MATRIX: dict[tuple[Role, Area], Right] = {
     for row, areas in _ROWS.items()
     for area in areas
     for role, letter in zip(_COLUMNS, row.split(), strict=True)
-} | {(Role.SENDING, Area.SENDING): Right.WRITE}
+}
+MATRIX[Role.SENDING, Area.SENDING] = Right.WRITE
+MATRIX |= {(Role.BILLING, area): MATRIX[Role.BASIC, area] for area in _OWN}
 
 
 def may(role: Role, area: Area, right: Right) -> bool:

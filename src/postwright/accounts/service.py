@@ -14,7 +14,7 @@ from postwright.mail.addresses import AddressError, to_ascii
 
 from . import store
 from .errors import AccountNotFound, BadKey, KeyLimitReached, KeyNotFound
-from .records import Key, NewKey, Status
+from .records import Account, Key, NewKey, Status
 from .roles import Kind, Role
 
 MAX_KEYS = 1000  # of one account, ours: their list is not paged (behaviour.md 18.1)
@@ -27,6 +27,9 @@ MAX_NAME = 320  # characters: the longest e-mail address (RFC 5321 §4.5.3.1: 64
 KINDS = (Kind.DOMAIN, Kind.USER, Kind.WEB)
 # Nobody can make a support key through the API (behaviour.md 1.1).
 ROLES = (Role.ADMIN, Role.BASIC, Role.SENDING, Role.DEVELOPER)
+
+# A session has the role of its user, whatever that is (behaviour.md 1.1 and 16).
+SESSION_ROLES = (Role.ADMIN, Role.BASIC, Role.DEVELOPER, Role.SUPPORT, Role.BILLING)
 
 # Whether an account has a domain: `domains` lies above us, so whoever puts the program together passes it in.
 OwnsDomain = Callable[[Read, str, str], bool]
@@ -132,6 +135,24 @@ def delete_key(tx: Write, account_id: str, key_id: str) -> None:
         raise KeyNotFound
 
 
+def get_key(tx: Read, account_id: str, key_id: str) -> Key:
+    """A key. Raises KeyNotFound."""
+    found = store.key(tx, account_id, key_id)
+    if found is None:
+        raise KeyNotFound
+    return found
+
+
+def user_sessions(tx: Read, account_id: str, user_id: str) -> list[Key]:
+    """The sessions of a user, oldest first."""
+    return [key for key in store.keys(tx, account_id, Kind.WEB, None) if key.user_id == user_id]
+
+
+def delete_sessions(tx: Write, account_id: str, user_id: str, keep: str = "") -> int:
+    """End the sessions of a user, all but the key `keep`; how many."""
+    return store.delete_user_keys(tx, account_id, user_id, keep)
+
+
 def delete_domain_keys(tx: Write, account_id: str, domain_name: str) -> int:
     """Delete the keys of a domain that goes, or they would open the next one of that name; how many."""
     return store.delete_domain_keys(tx, account_id, domain_name)
@@ -157,6 +178,14 @@ def regenerate_signing_key(tx: Write, now: int, account_id: str, vault: Vault) -
     key = _new_signing_key()
     _set(tx, now, account_id, "signing_key", _sealed(vault, account_id, key))
     return key
+
+
+def account(tx: Read, account_id: str) -> Account:
+    """An account. Raises AccountNotFound."""
+    found = store.account(tx, account_id)
+    if found is None:
+        raise AccountNotFound
+    return found
 
 
 def child_status(tx: Read, parent_id: str, account_id: str) -> Status | None:
@@ -185,6 +214,8 @@ def _one_of(name: str, known: tuple[E, ...], text: str, otherwise: str = "") -> 
 
 
 def _role(kind: Kind, text: str) -> Role:
+    if kind is Kind.WEB and text in SESSION_ROLES:
+        return Role(text)
     role = _one_of("role", ROLES, text)
     if (kind is Kind.DOMAIN) != (role is Role.SENDING):
         raise BadKey("role sending is for keys of kind domain, which can have no other role")

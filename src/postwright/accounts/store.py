@@ -7,10 +7,11 @@ from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 
 from postwright.kernel.db import Prepared, Read, Write
 
-from .records import Holder, Key, Principal, Status
+from .records import Account, Holder, Key, Principal, Status
 from .roles import Kind, Role
 from .tables import accounts, api_keys
 
+_ACCOUNT = tuple(accounts.c[name] for name in Account.__struct_fields__)
 _KEY = tuple(api_keys.c[name] for name in Key.__struct_fields__)
 
 # The statement behind every request with a key that this process has not seen in the last second.
@@ -36,6 +37,17 @@ _HOLDER = Prepared(
 def insert_account(tx: Write, values: Mapping[str, Any]) -> None:
     """Add an account."""
     tx.run(insert(accounts), values)
+
+
+def account(tx: Read, account_id: str) -> Account | None:
+    """An account."""
+    row = tx.row(select(*_ACCOUNT).where(accounts.c.id == account_id))
+    return None if row is None else _account(row)
+
+
+def _account(row: Sequence[Any]) -> Account:
+    found = dict(zip(Account.__struct_fields__, row, strict=True))
+    return Account(**found | {"status": Status(found["status"])})
 
 
 def first_account(tx: Read) -> str | None:
@@ -80,6 +92,12 @@ def count_keys(tx: Read, account_id: str) -> int:
     return int(tx.scalar(select(func.count()).where(api_keys.c.account_id == account_id)))
 
 
+def key(tx: Read, account_id: str, key_id: str) -> Key | None:
+    """A key of an account."""
+    row = tx.row(select(*_KEY).where(api_keys.c.account_id == account_id, api_keys.c.id == key_id))
+    return None if row is None else _key(row)
+
+
 def keys(tx: Read, account_id: str, kind: Kind | None, domain_name: str | None) -> list[Key]:
     """The keys of an account, oldest first, all or those of one kind or domain."""
     stmt: Select[Any] = select(*_KEY).where(api_keys.c.account_id == account_id)
@@ -118,6 +136,12 @@ def set_used(tx: Write, key_id: str, now: int) -> None:
 def delete_key(tx: Write, account_id: str, key_id: str) -> bool:
     """Delete a key; False when the account has no such key."""
     return tx.run(delete(api_keys).where(api_keys.c.account_id == account_id, api_keys.c.id == key_id)) == 1
+
+
+def delete_user_keys(tx: Write, account_id: str, user_id: str, keep: str) -> int:
+    """Delete the web keys of a user but one; how many."""
+    mine = (api_keys.c.account_id == account_id, api_keys.c.user_id == user_id)
+    return tx.run(delete(api_keys).where(*mine, api_keys.c.kind == Kind.WEB, api_keys.c.id != keep))
 
 
 def delete_domain_keys(tx: Write, account_id: str, domain_name: str) -> int:

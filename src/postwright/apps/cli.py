@@ -15,7 +15,7 @@ from postwright.kernel.db.migrate import NewerSchema, migrate
 from postwright.kernel.secrets import SecretsError
 from postwright.kernel.settings import Settings, SettingsError, load
 
-from . import inbox, keys, queue, supervisor, welcome
+from . import inbox, keys, people, queue, supervisor, welcome
 from .start import start
 
 
@@ -50,6 +50,12 @@ def _parser() -> argparse.ArgumentParser:
     upgrade.set_defaults(run=_migrate)
     key = commands.add_parser("create-key", help="make a new admin API key and print it")
     key.set_defaults(run=keys.create)
+    user = commands.add_parser(
+        "create-user", help="make a user of the panel and print a link to choose a password"
+    )
+    user.add_argument("email")
+    user.add_argument("--role", default="admin", help="admin (default), developer, basic, support or billing")
+    user.set_defaults(run=people.create)
     shown = commands.add_parser("inbox", help="list the newest captured messages")
     shown.add_argument("--limit", type=int, default=20)
     shown.set_defaults(run=inbox.show)

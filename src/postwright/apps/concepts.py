@@ -19,10 +19,12 @@ from postwright.suppressions.api import CONTROLLERS as SUPPRESSIONS
 from postwright.templates.api import CONTROLLERS as TEMPLATES
 from postwright.tlsrpt.api import CONTROLLERS as TLS_REPORTS
 from postwright.tracking.api import CONTROLLERS as TRACKING
+from postwright.users.api import CONTROLLERS as USERS
 from postwright.webhooks.api import CONTROLLERS as WEBHOOKS
 
 CONTROLLERS = (
     *ACCOUNTS,
+    *USERS,
     *AUDIT,
     *DOMAINS,
     *MESSAGES,

@@ -4,7 +4,7 @@ import secrets
 
 import msgspec
 
-from postwright import accounts, domains
+from postwright import accounts, domains, users
 from postwright.kernel.db import Write
 
 from .context import Context
@@ -18,6 +18,8 @@ class Welcome(msgspec.Struct, frozen=True):
     sandbox: str
     smtp_login: str
     smtp_password: str
+    owner: str  # who signs in to the panel
+    password_token: str  # of the link to choose a password with
 
 
 def first_run(context: Context) -> Welcome | None:
@@ -50,6 +52,9 @@ def first_run(context: Context) -> Welcome | None:
                 sandbox=name == sandbox,
                 postmaster_hash=hashed,
             )
-        return Welcome(key.secret, names[0], sandbox, f"postmaster@{names[0]}", password)
+        owner = users.create(tx, now, account_id, settings.owner_email, master=True)
+        token = users.link(tx, now, owner, users.Purpose.INVITATION)
+        login = f"postmaster@{names[0]}"
+        return Welcome(key.secret, names[0], sandbox, login, password, owner.email, token)
 
     return context.db.write_now(create)

@@ -17,6 +17,7 @@ from postwright.kernel.http.server import BoundedProtocol
 from postwright.kernel.outgoing import Outgoing
 from postwright.routes import Router
 from postwright.tracking.web import TrackingDoor
+from postwright.users import SignIn
 from postwright.webhooks import WebhookSender
 
 from . import health, metrics
@@ -41,6 +42,7 @@ def build(context: Context, outgoing: Outgoing) -> ASGIApp:
         "settings": context.settings,
         "acceptor": acceptor(context),
         "authenticator": authenticator,
+        "sign_in": SignIn(context.clock, context.vault),
         "outgoing": outgoing,
         "webhook_sender": WebhookSender(
             settings=context.settings, db=context.db, clock=context.clock, vault=context.vault

@@ -32,9 +32,17 @@ def show(settings: Settings, supervisor: Supervisor, welcome: Welcome | None) ->
     lines.append(f"  Delivery       {_delivery(settings)}")
     if welcome is not None and url:
         lines += ["", *_first_steps(settings, url, welcome)]
+    if welcome is not None and url:
+        lines.append(f"  Panel          {panel_link(url, welcome.password_token)}")
+        lines.append(f"                 (choose the password of {welcome.owner}; works once, for 7 days)")
     if welcome is None:
         lines.append("  Keys were shown at the first start; `postwright create-key` makes a new one.")
     print("\n".join(lines) + "\n", flush=True)
+
+
+def panel_link(url: str, token: str) -> str:
+    """Where somebody chooses a password. What is behind the # goes to no server and into no log."""
+    return f"{url}/panel/welcome#token={token}"
 
 
 def _delivery(settings: Settings) -> str:

@@ -6,7 +6,9 @@ the same account). A deleted domain leaves a tombstone until every other concept
 sealed, passwords hashed with Argon2id.
 """
 
-from .credentials import NO_PASSWORD, Credential, hash_password, login, verify_password
+from postwright.kernel.passwords import NO_PASSWORD, verify_password
+
+from .credentials import Credential, hash_password, login
 from .dns import Installation, is_published
 from .errors import BadDomain, DomainNotFound
 from .keys import KeyPair, SigningKey, new_key, signing_key_named, signing_keys

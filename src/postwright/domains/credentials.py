@@ -4,9 +4,8 @@ import secrets
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 
+from postwright.kernel import passwords
 from postwright.kernel.db import Read, Write
 from postwright.mail.addresses import AddressError, parse_one, to_ascii
 
@@ -14,11 +13,6 @@ from . import store
 from .errors import BadLogin, BadPassword, CredentialsNotFound, DomainNotFound, SystemMailbox
 from .records import Domain
 
-# OWASP's second recommendation for Argon2id (19 MiB, two passes): some 25 ms here, and a burst of logins does
-# not take all memory.
-_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-# A hash of nothing anybody knows: a login that does not exist must take as long as one that does.
-NO_PASSWORD = _hasher.hash("a password that nobody has \0")
 SYSTEM = "postmaster"  # the login that every domain may have and nobody deletes
 MAX_LOGINS = 100  # in one call
 MIN_PASSWORD, MAX_PASSWORD = 5, 32  # characters (behaviour.md 13.6)
@@ -40,15 +34,7 @@ def hash_password(password: str) -> str:
     """The hash of a password; slow on purpose. Raises BadPassword."""
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise BadPassword
-    return _hasher.hash(password)
-
-
-def verify_password(password_hash: str, password: str) -> bool:
-    """Whether the password is the hashed one; slow on purpose."""
-    try:
-        return _hasher.verify(password_hash, password)
-    except (VerificationError, InvalidHashError):
-        return False
+    return passwords.hash_password(password)
 
 
 def login(tx: Read, name: str) -> Credential | None:

@@ -85,8 +85,28 @@ class Read:
         return self._cursor
 
 
+class Change:
+    """What a transaction says about itself, for whoever records who changed what."""
+
+    __slots__ = ("after", "before", "by", "is_recorded")
+
+    def __init__(self) -> None:
+        self.before: Any = None
+        self.after: Any = None
+        self.by: tuple[str, str] | None = None  # account and user, where the request itself does not tell
+        self.is_recorded = False  # somebody wrote a better record already
+
+
 class Write(Read):
     """A transaction that may read and write."""
+
+    change: Change | None = None  # while somebody wants to know
+
+    def describe(self, *, before: Any = None, after: Any = None, by: tuple[str, str] | None = None) -> None:
+        """Say what of an object this transaction changes; without secrets, as it may be recorded."""
+        if self.change is not None:
+            self.change.before, self.change.after = before, after
+            self.change.by = by or self.change.by
 
     def run(self, stmt: Executable, params: Params = None) -> int:
         """Run an INSERT, UPDATE or DELETE; the number of rows it touched."""
