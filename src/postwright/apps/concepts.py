@@ -1,5 +1,6 @@
 """The one list of concepts: what the processes serve, and (by being imported) every table."""
 
+import postwright.archives
 import postwright.delivery
 import postwright.forwarding  # noqa: F401  its table
 from postwright import arrivals as _arrivals  # noqa: F401  its table

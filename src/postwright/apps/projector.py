@@ -6,6 +6,7 @@ import socket
 from collections.abc import Awaitable, Callable
 
 from postwright import (
+    archives,
     arrivals,
     audit,
     domains,
@@ -66,6 +67,9 @@ async def run(
         vault=context.vault,
         spool=context.spool,
     )
+    archiver = archives.ArchiveCaller(
+        settings=context.settings, db=context.db, clock=context.clock, spool=context.spool
+    )
     ready()
     await asyncio.gather(
         *(_project(context, projection, stop) for projection in PROJECTIONS),
@@ -73,6 +77,7 @@ async def run(
         _every(HOUSEKEEPING_SECONDS, lambda: _tls_reports(reporter), stop),
         sender.run(stop),
         caller.run(stop),
+        archiver.run(stop),
         receiving.worker(context).run(stop),
         receiving.list_worker(context).run(stop),
         lists.Uploader(context.db, context.clock).run(stop),
@@ -129,6 +134,8 @@ async def _let_go(context: Context, domain_id: str) -> None:
     while await messages.forget_domain(context.db, context.spool, domain_id):
         pass
     while await context.db.write(events.forget_domain, domain_id):
+        pass
+    while await archives.forget_domain(context.db, context.spool, domain_id):
         pass
     await context.db.write(arrivals.forget_domain, domain_id)
     await context.db.write(rua.forget_domain, domain_id)

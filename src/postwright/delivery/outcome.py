@@ -4,12 +4,13 @@ from typing import Any
 
 import msgspec
 
-from postwright import events, journal, levers, queue, suppressions
+from postwright import archives, events, journal, levers, queue, suppressions
 from postwright.failures import Verdict
 from postwright.kernel.clock import SECOND
 from postwright.kernel.db import Write
 from postwright.kernel.settings import Settings
 from postwright.messages import Meta, Personal, facts
+from postwright.spool import Blob, Spool
 
 from .shaping import numeric_wait
 from .trace import Trace
@@ -39,6 +40,7 @@ class Attempt(msgspec.Struct, kw_only=True):
     ambiguous: bool = False  # the reply to the final dot was lost
     answered: bool = False  # a server's reply decided, not our own judgement
     verdict: Verdict | None = None  # None: delivered
+    copy: Blob | None = None  # what was delivered, when it is to be archived
     trace: Trace = msgspec.field(default_factory=Trace)
 
     def status(self, number: int, accepted_at: int, now: int) -> dict[str, Any]:
@@ -114,7 +116,8 @@ def ambiguous_seconds(settings: Settings) -> float:
 class Recorder:
     """Turns attempts into queue transitions and events."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, spool: Spool) -> None:
+        self._spool = spool
         self._schedule = settings.schedule("retry")
         self.refused: dict[int, str] = {}  # what kept recipients from being tried, until it is counted
         self.ambiguous_seconds = ambiguous_seconds(settings)
@@ -172,7 +175,10 @@ class Recorder:
         number = item.attempts + 1
         status = attempt.status(number, item.accepted_at, now)
         if attempt.verdict is None:
-            return self._end(tx, now, item, meta, personal, attempt, status, name="delivered")
+            ended = self._end(tx, now, item, meta, personal, attempt, status, name="delivered")
+            if ended and attempt.copy is not None:
+                self._archive(tx, now, item, meta, attempt.copy)
+            return ended
         if attempt.verdict.permanent:
             reason = attempt.verdict.reason
             return self._end(
@@ -219,6 +225,26 @@ class Recorder:
         noted = _noted(attempt, outcome, status, next_at=due, reason=attempt.verdict.reason)
         journal.note(tx, now, item, noted)
         return True
+
+    async def keep(self, copy: bytes) -> Blob:
+        """Make a delivered copy durable, for the transaction that records its delivery."""
+        try:
+            return await self._spool.prepare(copy)
+        except OSError:
+            return Blob(copy)  # it is delivered, whatever the disk says: the transaction carries it itself
+
+    def _archive(self, tx: Write, now: int, item: queue.Item, meta: Meta, copy: Blob) -> None:
+        archives.add(
+            tx,
+            self._spool,
+            now,
+            key=item.id,  # free from now on
+            domain_id=meta.domain_id,
+            message_id=meta.message_id,
+            recipient=item.recipient,
+            url=meta.archive_to,
+            copy=copy,
+        )
 
     def give_up(
         self,

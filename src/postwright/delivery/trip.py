@@ -266,6 +266,8 @@ class Trip:
             built = build.finish(meta, common, item.recipient, sid)
             primary = built.primary_dkim
             attempt = await self._send(route, self._yard.place.site, item, meta, built)
+            if meta.archive_to and attempt.verdict is None:
+                attempt.copy = await self._sender.recorder.keep(built.data)
         except Unroutable as no:
             verdict = _NO_ROUTE[no.permanent] if no.code != 499 else UNREACHED
             attempt = Attempt(code=no.code, text=no.text, enhanced=no.enhanced, verdict=verdict)

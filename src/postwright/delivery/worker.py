@@ -91,7 +91,7 @@ class Delivery:
         self._admission = Admission(clock, shaping, self.board)
         self._places = Places(self._destinations, shaping)
         self._one_site = settings.capture or settings.smarthost is not None
-        self._recorder = Recorder(settings)
+        self._recorder = Recorder(settings, spool)
         self._levers = Levers(db)
         self._sender = Sender(
             db=db,
