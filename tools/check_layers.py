@@ -19,9 +19,10 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     for line in (
         "apps | testing | migrations",
         "forwarding | operations",
-        "webhooks | analytics | logs | alerts | panel | delivery | inbound | capture | posting",
+        "webhooks | logs | alerts | panel | delivery | inbound | capture | posting",
         "tlsrpt | reports | rua",
         "tlspolicy | journal | archives",
+        "analytics",
         "levers",
         "messages",
         "queue",

@@ -46,6 +46,11 @@ def any_account(tx: Read) -> str | None:
     return store.first_account(tx)
 
 
+def family(tx: Read, account_id: str) -> dict[str, str]:
+    """Names by id of an account and its subaccounts, its own first."""
+    return dict(store.family(tx, account_id))
+
+
 def create_account(
     tx: Write, now: int, name: str, owner_email: str, vault: Vault, parent_id: str | None = None
 ) -> str:

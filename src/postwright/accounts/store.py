@@ -64,6 +64,17 @@ def child_status(tx: Read, parent_id: str, account_id: str) -> Status | None:
     return Status(found) if found else None
 
 
+def family(tx: Read, account_id: str) -> list[tuple[str, str]]:
+    """Ids and names of an account and its subaccounts, itself first."""
+    mine = (accounts.c.id == account_id) | (accounts.c.parent_id == account_id)
+    rows = tx.rows(
+        select(accounts.c.id, accounts.c.name)
+        .where(mine)
+        .order_by(accounts.c.id != account_id, accounts.c.id)
+    )
+    return [tuple(row) for row in rows]
+
+
 def lock_account(tx: Write, account_id: str) -> bool:
     """Keep other transactions from adding to the account until commit; False when there is no such account."""
     stmt = select(accounts.c.id).where(accounts.c.id == account_id).with_for_update()

@@ -5,6 +5,7 @@ import postwright.delivery
 import postwright.forwarding  # noqa: F401  its table
 from postwright import arrivals as _arrivals  # noqa: F401  its table
 from postwright.accounts.api import CONTROLLERS as ACCOUNTS
+from postwright.analytics.api import CONTROLLERS as ANALYTICS
 from postwright.audit.api import CONTROLLERS as AUDIT
 from postwright.capture.api import CONTROLLERS as CAPTURE
 from postwright.domains.api import CONTROLLERS as DOMAINS
@@ -30,6 +31,7 @@ CONTROLLERS = (
     *DOMAINS,
     *MESSAGES,
     *LOGS,
+    *ANALYTICS,
     *JOURNAL,
     *OPERATIONS,
     *SUPPRESSIONS,

@@ -10,6 +10,7 @@ from litestar.types import ASGIApp
 
 from postwright import domains, lists, tracking
 from postwright.accounts import auth
+from postwright.analytics import Ledger
 from postwright.delivery import Sources
 from postwright.kernel.http import make_app
 from postwright.kernel.http.openapi import OpenApi
@@ -48,6 +49,7 @@ def build(context: Context, outgoing: Outgoing) -> ASGIApp:
             settings=context.settings, db=context.db, clock=context.clock, vault=context.vault
         ),
         "router": Router(),
+        "ledger": Ledger(context.settings, context.db),
         "owns_domain": domains.owns,
         "sources": Sources(context.settings, context.hostname),
         "scraper": metrics.Scraper(context.settings, context.db, context.clock),

@@ -25,6 +25,7 @@ from postwright import (
     tracking,
     webhooks,
 )
+from postwright.analytics import Sealer
 from postwright.habits.projector import HabitProjection
 from postwright.kernel.clock import SECOND
 from postwright.kernel.db import StoreUnavailable, forget_nodes
@@ -70,12 +71,14 @@ async def run(
     archiver = archives.ArchiveCaller(
         settings=context.settings, db=context.db, clock=context.clock, spool=context.spool
     )
+    sealer = Sealer(context.settings, context.db, context.clock)
     ready()
     await asyncio.gather(
         *(_project(context, projection, stop) for projection in PROJECTIONS),
         _every(HOUSEKEEPING_SECONDS, lambda: _housekeeping(context), stop),
         _every(HOUSEKEEPING_SECONDS, lambda: _tls_reports(reporter), stop),
         sender.run(stop),
+        sealer.run(stop),
         caller.run(stop),
         archiver.run(stop),
         receiving.worker(context).run(stop),

@@ -76,6 +76,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     http_processes: int = 1
     delivery_processes: int = 1
     event_retention_days: int = 30  # of events, and of the delivery journal
+    analytics: str = ""  # folder or s3://bucket/prefix of the event table; default: <data>/analytics
+    analytics_retention_days: int = 365  # of events in figures and logs
     audit_retention_days: int = 365  # of the record of who changed what
     metrics: str = "loopback"  # who may read /metrics without a key: loopback · open · networks with commas
     rspamd: str = ""  # URL of an rspamd that scores received mail, such as http://127.0.0.1:11333
@@ -102,6 +104,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def bodies_dir(self) -> Path:
         """The folder of large bodies, absolute."""
         return Path(self.bodies).resolve() if self.bodies else self.data_dir / "bodies"
+
+    @property
+    def analytics_location(self) -> str:
+        """Where the event table is: an absolute folder, or an s3:// URL."""
+        if self.analytics.startswith("s3://"):
+            return self.analytics.rstrip("/")
+        return str(Path(self.analytics).resolve() if self.analytics else self.data_dir / "analytics")
 
     @property
     def key_path(self) -> Path:

@@ -141,14 +141,14 @@ def token(position: msgspec.Struct) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(position)).rstrip(b"=").decode()
 
 
-def position(text: str, kind: type[S]) -> S:
-    """The position in a token. Raises BadToken.
+def position(text: str, kind: type[S], longest: int = TOKEN) -> S:
+    """The position in a token of at most `longest` characters. Raises BadToken.
 
     It is input like any other: its numbers fit a database column and its texts have no NUL.
     """
     # A client escapes the page it cuts out of our link, query and all (behaviour.md 6.4).
     bare = text.partition("?")[0].rstrip("=")
-    if len(bare) > TOKEN:
+    if len(bare) > longest:
         raise BadToken
     try:
         data = base64.b64decode(bare + "=" * (-len(bare) % 4), altchars=b"-_", validate=True)

@@ -1,0 +1,41 @@
+"""Figures and searches over everything that happened, however much that is.
+
+Owns the event table (Delta Lake; columns in `columns.py`). Reads the log: `Sealer` copies it into the table, with
+the log's position in the same commit, so each event is there once. Writes no events.
+
+- All questions go through a `Ledger`: the table up to its position and the log behind it are one relation, so that
+  an event counts as soon as it is committed. `await ledger.ask(question, …)` runs `question(look, …)` in a thread.
+- `counts(ledger, Question(…))` gives figures by any dimensions, `totals` those of everything together. What counts
+  as what is decided once for each event, in `marks.py`: all figures of all operations are counts of the same bits.
+- A question is bounded in time, memory and how many may wait; then it is refused, never slow for others.
+"""
+
+from .columns import SCHEMA
+from .errors import BadQuery, Behind, Busy, TooLong
+from .figures import Figures, Group, Question, counts, totals
+from .filters import Predicate
+from .ledger import Ledger, Look, Parameters
+from .marks import COUNTS, RATES, bits, rate
+from .sealer import Sealer
+
+__all__ = [
+    "COUNTS",
+    "RATES",
+    "SCHEMA",
+    "BadQuery",
+    "Behind",
+    "Busy",
+    "Figures",
+    "Group",
+    "Ledger",
+    "Look",
+    "Parameters",
+    "Predicate",
+    "Question",
+    "Sealer",
+    "TooLong",
+    "bits",
+    "counts",
+    "rate",
+    "totals",
+]
