@@ -42,6 +42,7 @@ class World:
         self.db = context.db
         self.client = client
         self.one = self.tenant("one.example.com")
+        self.clock.advance(0.001)  # the first account runs the installation
         self.two = self.tenant("two.example.org")
 
     def tenant(self, name: str) -> Tenant:

@@ -25,6 +25,16 @@ def settings(fake_dns: FakeDns) -> dict[str, str]:
     }
 
 
+# Policies of others, for those that refer to them.
+OTHERS = {
+    "_spf.google.test": "v=spf1 ip4:203.0.113.0/24 ~all",
+    "ours.test": SPF,
+    "deep.test": "v=spf1 ip4:192.0.2.10 include:ours.test -all",
+    "half.test": "v=spf1 ip4:192.0.2.10 -all",
+    "loop.test": "v=spf1 include:loop.test -all",
+}
+
+
 async def create(api: World, **fields: str) -> dict[str, Any]:
     return await api.ok("POST", "/v4/domains", data={"name": NAME, **fields})
 
@@ -122,6 +132,13 @@ async def test_dns_that_fails_proves_nothing(api: World, fake_dns: FakeDns) -> N
     [
         ([SPF], True),
         (["v=spf1 include:_spf.google.test mx +ip6:2001:DB8:0:0::10 ip4:192.0.2.10 -all"], True),
+        (["v=spf1 include:ours.test -all"], True),
+        (["v=spf1 include:deep.test ~all"], True),
+        (["v=spf1 redirect=deep.test"], True),
+        (["v=spf1 a:out.ours.test -all"], True),
+        (["v=spf1 include:half.test ~all"], False),
+        (["v=spf1 include:void.test ip4:192.0.2.10 ip6:2001:db8::10 ~all"], False),  # a permanent error
+        (["v=spf1 include:loop.test ip4:192.0.2.10 ip6:2001:db8::10 ~all"], False),
         (["V=SPF1 IP4:192.0.2.0/24 ip6:2001:db8::/32 ?all"], True),
         (["google-site-verification=abc", SPF], True),
         (["v=spf10 other", SPF], True),
@@ -138,6 +155,10 @@ async def test_dns_that_fails_proves_nothing(api: World, fake_dns: FakeDns) -> N
 )
 async def test_spf(api: World, fake_dns: FakeDns, policies: list[str], valid: bool) -> None:
     publish(fake_dns, await create(api))
+    for name, policy in OTHERS.items():
+        fake_dns.set(name, "TXT", policy)
+    fake_dns.set("out.ours.test", "A", "192.0.2.10")
+    fake_dns.set("out.ours.test", "AAAA", "2001:db8::10")
     fake_dns.set(NAME, "TXT", *policies)
     body = await verify(api)
     assert states(body)["spf"] == ("valid" if valid else "invalid")

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from postwright import domains
 from postwright.arrivals import Verdict
 from postwright.inbound.judging import alignment, without_forged
-from postwright.inbound.judging.lookups import Lookups, make_resolver
 from postwright.inbound.judging.results import render
 from postwright.inbound.judging.signatures import check_arc, check_dkim
 from postwright.kernel.db import open_db
 from postwright.kernel.db.migrate import migrate
+from postwright.mail.lookups import Lookups, make_resolver
 from postwright.testing.dns import Failure, FakeDns
 
 from .conftest import MESSAGE, Mx, change, opened

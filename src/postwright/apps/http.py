@@ -53,6 +53,7 @@ def build(context: Context, outgoing: Outgoing) -> ASGIApp:
         "owns_domain": domains.owns,
         "sources": Sources(context.settings, context.hostname),
         "scraper": metrics.Scraper(context.settings, context.db, context.clock),
+        "verify_window": domains.VerifyWindow(),
         "installation": domains.Installation.of(context.settings, context.hostname),
     }
     return make_app(

@@ -42,6 +42,7 @@ log = logging.getLogger("postwright.projector")
 POLL_SECONDS = 0.1
 HOUSEKEEPING_SECONDS = 60.0
 PAUSE_SECONDS = 1.0
+DNS_SECONDS = 10.0  # between looks for domains and keys that are due
 NODE_SECONDS = 86400  # processes that ended are known for so long
 PROJECTIONS: tuple[events.Projection, ...] = (SuppressionProjection(), WebhookProjection(), HabitProjection())
 
@@ -72,11 +73,16 @@ async def run(
         settings=context.settings, db=context.db, clock=context.clock, spool=context.spool
     )
     sealer = Sealer(context.settings, context.db, context.clock)
+    installation = domains.Installation.of(context.settings, context.hostname)
+    checker = domains.Checker(context.settings, installation, context.db, context.clock)
+    rotator = domains.Rotator(context.settings, context.db, context.clock, context.vault)
     ready()
     await asyncio.gather(
         *(_project(context, projection, stop) for projection in PROJECTIONS),
         _every(HOUSEKEEPING_SECONDS, lambda: _housekeeping(context), stop),
         _every(HOUSEKEEPING_SECONDS, lambda: _tls_reports(reporter), stop),
+        _every(DNS_SECONDS, lambda: _until_none(checker.run_once), stop),
+        _every(DNS_SECONDS, lambda: _until_none(rotator.run_once), stop),
         sender.run(stop),
         sealer.run(stop),
         caller.run(stop),
@@ -126,6 +132,11 @@ async def _housekeeping(context: Context) -> None:
     await context.spool.sweep(context.db)
 
 
+async def _until_none(job: Callable[[], Awaitable[int]]) -> None:
+    while await job():
+        pass
+
+
 async def _tls_reports(reporter: Reporter) -> None:
     await reporter.run_once()
 
@@ -150,6 +161,8 @@ async def _let_go(context: Context, domain_id: str) -> None:
     while await context.db.write(lists.forget_domain, domain_id):
         pass
     await context.db.write(templates.forget_domain, domain_id)
+    while await context.db.write(domains.forget_checks, domain_id, 1000):
+        pass
     await context.db.write(domains.forget_tombstone, domain_id)
 
 

@@ -49,7 +49,8 @@ class Signers:
     async def _keys(self, domain_id: str) -> list[domains.SigningKey]:
         until, keys = self._cache.get(domain_id, (0.0, []))
         if until < time.monotonic():
-            keys = await self._db.read(domains.signing_keys, self._vault, domain_id)
+            judged = not self._settings.trust_domains
+            keys = await self._db.read(domains.signing_keys, self._vault, domain_id, judged=judged)
             keys.sort(key=lambda key: key.selector)
             if len(self._cache) >= MAX_CACHED:
                 self._cache.pop(next(iter(self._cache)))

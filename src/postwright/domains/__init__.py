@@ -1,18 +1,20 @@
 """Sending domains: their settings, DKIM keys, SMTP credentials, DNS records and the proof of ownership.
 
-Tables: `domains`, `dkim_keys`, `smtp_credentials`, `domain_tombstones`. A domain name exists once in an installation
-and belongs to one account. It has at least one active key under its DKIM authority (itself, or a parent domain of
-the same account). A deleted domain leaves a tombstone until every other concept has let go of it. Private keys are
-sealed, passwords hashed with Argon2id.
+Tables: `domains`, `dkim_keys`, `dkim_rotations`, `domain_checks`, `smtp_credentials`, `domain_tombstones`. A domain
+name exists once in an installation and belongs to one account. It has at least one key under its DKIM authority
+(itself, or a parent domain of the same account). A deleted domain leaves a tombstone until every other concept has let
+go of it. Private keys are sealed, passwords hashed with Argon2id.
 """
 
 from postwright.kernel.passwords import NO_PASSWORD, verify_password
 
+from .checks import Checker, VerifyWindow
 from .credentials import Credential, hash_password, login
 from .dns import Installation, is_published
 from .errors import BadDomain, DomainNotFound
 from .keys import KeyPair, SigningKey, new_key, signing_key_named, signing_keys
 from .records import Domain, Sendable, Tracking
+from .rotation import Rotator
 from .scope import DomainScope, domain_scope, scope_finder
 from .service import (
     account_of_host,
@@ -20,6 +22,7 @@ from .service import (
     create_first,
     find,
     first_active,
+    forget_checks,
     forget_tombstone,
     ids_of_host,
     named,
@@ -35,21 +38,25 @@ from .store import of_name
 __all__ = [
     "NO_PASSWORD",
     "BadDomain",
+    "Checker",
     "Credential",
     "Domain",
     "DomainNotFound",
     "DomainScope",
     "Installation",
     "KeyPair",
+    "Rotator",
     "Sendable",
     "SigningKey",
     "Tracking",
+    "VerifyWindow",
     "account_of_host",
     "by_id",
     "create_first",
     "domain_scope",
     "find",
     "first_active",
+    "forget_checks",
     "forget_tombstone",
     "hash_password",
     "ids_of_host",

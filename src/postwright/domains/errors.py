@@ -68,3 +68,37 @@ class TooManyChecks(Refused):
         super().__init__(None, **{"retry-seconds": seconds})
         # Official clients wait that long and try again (behaviour.md 19).
         self.headers: Mapping[str, str] = {"retry-after": str(seconds)}
+
+
+class BadKey(Refused):
+    """A DKIM key cannot be what was asked for."""
+
+
+class KeyNotFound(Refused):
+    """The authority has no key under the selector."""
+
+    status = 404
+    message = "domain key not found"
+
+
+class BadRotation(Refused):
+    """Keys cannot take turns in this way (in the shape of the service that answers, behaviour.md 13.4)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, Reason=reason)
+
+
+class NothingRotates(Refused):
+    """The account has no such domain, or it has no automatic sender security."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("domain not found", Description="domain not found")
+
+
+class NotTheOperator(Refused):
+    """What customers' records lead to is kept by whoever runs the installation: the first account."""
+
+    status = 403
+    message = "Only the account that runs this installation may read its zone"

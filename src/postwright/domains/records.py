@@ -70,6 +70,10 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     checks: dict[str, Check]
     checked_at: int
     tracking: Tracking
+    proven_at: int = 0  # when DNS last had what the domain needs; 0: never
+    failing_since: int = 0  # since when it has not; 0: it has
+    next_check_at: int = 0
+    redact_webhooks: bool = False
 
     @property
     def return_host(self) -> str:

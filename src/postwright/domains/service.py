@@ -12,10 +12,10 @@ from postwright.kernel.ids import hex_id
 from postwright.kernel.secrets import Vault
 from postwright.mail.addresses import AddressError, to_ascii
 
-from . import credentials, keys, store
+from . import credentials, keys, rotation, store
 from .errors import BadDomain, DisabledStays, DomainNotFound, NameTaken, SandboxStays
 from .keys import AUTOMATIC_SELECTORS, SELECTOR, KeyPair
-from .records import Check, Domain, Tracking
+from .records import Domain, Tracking
 
 SPAM_ACTIONS = ("disabled", "tag", "block")
 WEB_SCHEMES = ("http", "https")
@@ -35,6 +35,7 @@ account_of_host = store.account_of_host
 ids_of_host = store.ids_of_host
 tombstones = store.tombstones
 forget_tombstone = store.forget_tombstone
+forget_checks = store.drop_checks
 
 
 def receiving(tx: Read, host: str) -> Domain | None:
@@ -87,10 +88,10 @@ def parse_label(text: str, what: str) -> str:
     return label
 
 
-def parse_selector(text: str) -> str:
+def parse_selector(text: str, what: str = "dkim_selector") -> str:
     """A DKIM selector. Raises BadDomain."""
     if not _SELECTOR.fullmatch(text) or ".." in text:
-        raise BadDomain("dkim_selector is not valid: letters, digits and hyphens expected")
+        raise BadDomain(f"{what} is not valid: letters, digits and hyphens expected")
     return text
 
 
@@ -145,8 +146,11 @@ def create(tx: Write, now: int, vault: Vault, account_id: str, plan: Plan) -> Do
     if not store.insert_domain(tx, values):
         raise NameTaken
     if authority == plan.name or not keys.records(tx, account_id, authority):
+        code = keys.new_code(tx, domain_id) if plan.values.get("automatic_security") else ""
         for number, (selector, pair) in enumerate(plan.pairs.items()):
-            keys.add_key(tx, vault, now, account_id, authority, selector, pair, active=number == 0)
+            keys.add_key(tx, vault, now, account_id, authority, selector, pair, active=number == 0, code=code)
+        if code:
+            rotation.begin(tx, now, domain_id)
     if plan.postmaster_hash:
         credentials.set_password(tx, domain_id, "postmaster", plan.postmaster_hash, now)
     made = store.by_id(tx, domain_id)
@@ -253,15 +257,38 @@ def add_ip(tx: Write, account_id: str, name: str, address: str, declared: Sequen
 
 def need(tx: Read, account_id: str, name: str) -> Domain:
     """The account's domain of that name. Raises DomainNotFound."""
-    domain = store.find(tx, account_id, _lookup_name(name))
+    domain = store.find(tx, account_id, lookup_name(name))
     if domain is None:
         raise DomainNotFound
     return domain
 
 
-def _lookup_name(text: str) -> str:
+def set_authority(
+    tx: Write, vault: Vault, now: int, account_id: str, name: str, own: bool, pair: KeyPair
+) -> bool:
+    """Let a domain sign as itself (`own`) or as the nearest domain above it; whether that changed anything.
+
+    `pair` becomes its key when it has none. Raises DomainNotFound, BadDomain.
+    """
+    domain = need(tx, account_id, name)
+    if domain.automatic_security:
+        raise BadDomain("A domain with automatic sender security is its own DKIM authority")
+    authority = domain.name if own else _authority(tx, account_id, domain.name)
+    if authority == domain.authority:
+        return False
+    # What was found is about the keys of another.
+    checks = {purpose: check for purpose, check in domain.checks.items() if not purpose.startswith("dkim:")}
+    store.set_domain(tx, domain.id, {"authority": authority, "checks": msgspec.json.encode(checks)})
+    if not keys.records(tx, account_id, authority):
+        keys.add_key(tx, vault, now, account_id, authority, SELECTOR, pair, active=True)
+    store.drop_unused(tx, account_id, (domain.authority,))
+    return True
+
+
+def lookup_name(text: str) -> str:
+    """A name as it is stored, or "" for what cannot be one."""
     try:
-        return to_ascii(text)
+        return to_ascii(text.strip())
     except AddressError:
         return ""
 
@@ -279,14 +306,4 @@ def delete(tx: Write, now: int, account_id: str, name: str) -> None:
 
 def owns(tx: Read, account_id: str, name: str) -> bool:
     """Whether the account has the domain."""
-    return store.find(tx, account_id, _lookup_name(name)) is not None
-
-
-def set_checks(tx: Write, now: int, domain: Domain, checks: dict[str, Check], proven: bool | None) -> Domain:
-    """Keep what DNS said, and the state that follows: `proven`, or (None) as it was. Raises DomainNotFound."""
-    current = need(tx, domain.account_id, domain.name)
-    values = {"checks": msgspec.json.encode(checks), "checked_at": now}
-    if proven is not None and current.state != "disabled":
-        values["state"] = "active" if proven else "unverified"
-    store.set_domain(tx, current.id, values)
-    return need(tx, domain.account_id, domain.name)
+    return store.find(tx, account_id, lookup_name(name)) is not None

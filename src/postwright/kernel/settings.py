@@ -61,6 +61,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     platform_dkim: str = (
         ""  # domain/selector of a second signature on all mail; default: none, it doubles the cost
     )
+    # DNS zone with the keys of automatic sender security, where customers' CNAME records lead: its records are ours,
+    # the operator publishes them. Default: dkim.<hostname>
+    dkim_zone: str = ""
     platform_dkim_key: str = ""  # PEM file; default: <data>/dkim-<domain>.pem, made when it is not there
     failure_rules: str = ""  # TOML file of rules on replies that come before ours (failures/rules.toml)
     source_ips: str = ""  # address[=ehlo-name] with commas

@@ -1,6 +1,9 @@
 """Domains over HTTP, and what they have."""
 
+from .checks import CONTROLLERS as CHECKS
 from .credentials import CONTROLLERS as CREDENTIALS
 from .domains import CONTROLLERS as DOMAINS
+from .keys import CONTROLLERS as KEYS
+from .rotation import CONTROLLERS as ROTATION
 
-CONTROLLERS = (*DOMAINS, *CREDENTIALS)
+CONTROLLERS = (*DOMAINS, *CREDENTIALS, *KEYS, *ROTATION, *CHECKS)

@@ -1,8 +1,5 @@
 """Domains over HTTP."""
 
-import time
-from collections import OrderedDict
-
 import msgspec
 from msgspec import UNSET
 
@@ -13,7 +10,8 @@ from postwright.kernel.http import Controller, delete, get, post, put
 from postwright.kernel.secrets import Vault
 from postwright.kernel.settings import Settings
 
-from .. import dns, keys, service, setup
+from .. import checks, dns, keys, service, setup
+from ..checks import VerifyWindow
 from ..dns import Installation
 from ..errors import (
     BadDomain,
@@ -47,8 +45,6 @@ from ..schemas import (
     record,
 )
 
-CHECKS = 10  # verifications of a domain in a window (behaviour.md 1.7)
-WINDOW_SECONDS = 60.0
 _SORTS = {
     "": ("created_at", True),
     "name": ("name", False),
@@ -107,10 +103,6 @@ class Collection(Controller):
 class One(Controller):
     """One domain."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        self._checks: OrderedDict[str, list[float]] = OrderedDict()
-
     @get(
         "/v4/domains/{domain:str}",
         "/v3/domains/{domain:str}",
@@ -165,16 +157,15 @@ class One(Controller):
         clock: Clock,
         settings: Settings,
         installation: Installation,
+        verify_window: VerifyWindow,
     ) -> DomainChanged:
         """Look the DNS records up now; a domain with SPF and DKIM in place becomes active."""
         found = await db.read(service.need, principal.account_id, domain)
         if settings.limits_on:
-            self._count(found.id)
-        held = await db.read(keys.records, found.account_id, found.authority)
-        expected = [*dns.receiving(installation, found), *dns.sending(installation, found, held)]
-        checks = await dns.check(settings, installation, expected, held)
-        proven = None if settings.trust_domains else dns.is_proven(checks, held)
-        found = await db.write(service.set_checks, clock.now(), found, checks, proven)
+            verify_window.count(found.id)
+        seen = await checks.look(settings, installation, db, found)
+        trusting = settings.trust_domains
+        found = await db.write(checks.keep, clock.now(), seen, asked=True, trusting=trusting)
         shown = await _shown(db, installation, found, principal.account_id)
         return _changed("Domain DNS records have been updated", shown)
 
@@ -189,17 +180,6 @@ class One(Controller):
         """Delete a domain; what it still holds elsewhere goes in the background."""
         await db.write(service.delete, clock.now(), principal.account_id, domain)
         return Done("Domain will be deleted in the background")
-
-    def _count(self, domain_id: str) -> None:
-        """Allow `CHECKS` verifications of a domain a window. Raises TooManyChecks."""
-        now = time.monotonic()
-        recent = [at for at in self._checks.get(domain_id, []) if at > now - WINDOW_SECONDS]
-        if len(recent) >= CHECKS:
-            wait = int(recent[0] + WINDOW_SECONDS - now) + 1
-            raise TooManyChecks(wait)
-        self._checks[domain_id] = [*recent, now]
-        if len(self._checks) > 10_000:
-            self._checks.popitem(last=False)
 
 
 class DomainSettings(Controller):

@@ -8,8 +8,7 @@ import msgspec
 from publicsuffixlist import PublicSuffixList
 
 from postwright.mail.addresses import AddressError, parse_list
-
-from .lookups import LookupFailed, Lookups
+from postwright.mail.lookups import LookupFailed, Lookups
 
 MAX_AUTHORS = 5  # domains in From fields that are looked at; the strictest counts
 _POLICIES = ("none", "quarantine", "reject")

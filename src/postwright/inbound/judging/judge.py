@@ -8,10 +8,10 @@ import msgspec
 
 from postwright.arrivals import Verdict
 from postwright.kernel.settings import Settings, host_port
-from postwright.mail import headers
+from postwright.mail import headers, spf
+from postwright.mail.lookups import Lookups, make_resolver
 
-from . import alignment, results, sender, signatures
-from .lookups import Lookups, make_resolver
+from . import alignment, results, signatures
 
 log = logging.getLogger("postwright.inbound")
 
@@ -58,14 +58,14 @@ class Judge:
 
     def _judge(self, peer: str, helo: str, envelope_sender: str, raw: bytes) -> Judgement:
         lookups = Lookups(self._resolver)
-        spf, spf_domain = sender.check(lookups, peer, envelope_sender, helo)
+        spf_result, spf_domain = spf.check(lookups, peer, envelope_sender, helo)
         signed = signatures.check_dkim(lookups, raw)
         arc = signatures.check_arc(lookups, raw)
         good = [each.domain for each in signed if each.result == "pass"]
         values = [headers.text(body) for name, body in headers.parse(raw) if name.lower() == "from"]
-        outcome = alignment.check(lookups, values, spf_domain if spf == "pass" else "", good)
+        outcome = alignment.check(lookups, values, spf_domain if spf_result == "pass" else "", good)
         verdict = Verdict(
-            spf=spf,
+            spf=spf_result,
             spf_domain=spf_domain,
             dkim="pass" if good else (signed[0].result if signed else "none"),
             dkim_domains=good,

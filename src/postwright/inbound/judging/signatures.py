@@ -6,7 +6,7 @@ import dkim
 import msgspec
 from dkim.util import InvalidTagValueList, parse_tag_value
 
-from .lookups import LookupFailed, Lookups
+from postwright.mail.lookups import LookupFailed, Lookups
 
 log = logging.getLogger("postwright.inbound")
 _quiet = logging.getLogger("postwright.inbound.dkim")  # the library tells every failing signature as an error

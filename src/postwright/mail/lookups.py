@@ -39,7 +39,7 @@ class Lookups:
         self._left -= 1
         seconds = min(self._deadline - time.monotonic(), ONE_SECONDS)
         if self._left < 0 or seconds <= 0:
-            raise LookupFailed("too many DNS look-ups for one message")
+            raise LookupFailed("too many DNS look-ups")
         try:
             return list(self._resolver.resolve(name, rdtype, lifetime=seconds, raise_on_no_answer=False))
         except dns.resolver.NXDOMAIN:

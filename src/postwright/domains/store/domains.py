@@ -1,4 +1,4 @@
-"""SQL of domains."""
+"""SQL of domains and their logins."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, sele
 from postwright.accounts import accounts
 from postwright.kernel.db import Prepared, Read, Write
 
-from .records import Check, Domain, Sendable, Tracking, tracking_url
-from .tables import dkim_keys, domain_tombstones, domains, smtp_credentials
+from ..records import Check, Domain, Sendable, Tracking, tracking_url
+from ..tables import domain_tombstones, domains, smtp_credentials
+from . import keys
 
 Row = sqlalchemy.Row[Any]
 
@@ -161,6 +162,16 @@ def receiving(tx: Read, names: Sequence[str], host: str) -> list[Domain]:
     return [_domain(row) for row in rows]
 
 
+def of_authority(tx: Read, account_id: str, authority: str) -> list[Domain]:
+    """The domains of an account that sign as `authority`, the authority itself first."""
+    rows = tx.rows(
+        select(domains)
+        .where(domains.c.account_id == account_id, domains.c.authority == authority)
+        .order_by((domains.c.name == authority).desc(), domains.c.name)
+    )
+    return [_domain(row) for row in rows]
+
+
 def insert_domain(tx: Write, values: Mapping[str, Any]) -> bool:
     """Add a domain; False when the name is taken."""
     return tx.upsert(domains, values, ["name"]) == 1
@@ -175,13 +186,8 @@ def delete_domain(tx: Write, domain: Domain, now: int) -> None:
     """Delete a domain and what only it has, leaving a tombstone."""
     tx.run(delete(smtp_credentials).where(smtp_credentials.c.domain_id == domain.id))
     tx.run(delete(domains).where(domains.c.id == domain.id))
-    same = (domains.c.account_id == domain.account_id, domains.c.authority == domain.authority)
-    if tx.scalar(select(func.count()).select_from(domains).where(*same)) == 0:
-        tx.run(
-            delete(dkim_keys).where(
-                dkim_keys.c.account_id == domain.account_id, dkim_keys.c.authority == domain.authority
-            )
-        )
+    keys.drop_unused(tx, domain.account_id, (domain.authority, domain.name))
+    keys.drop_rotation(tx, domain.id)
     tx.run(
         insert(domain_tombstones).values(domain_id=domain.id, account_id=domain.account_id, deleted_at=now)
     )
@@ -229,42 +235,6 @@ def _owners(account_id: str, *, subaccounts: bool) -> ColumnElement[bool]:
         return domains.c.account_id == account_id
     children = select(accounts.c.id).where(accounts.c.parent_id == account_id)
     return or_(domains.c.account_id == account_id, domains.c.account_id.in_(children))
-
-
-def add_key(tx: Write, values: Mapping[str, Any]) -> None:
-    """Add a key unless its selector is in use."""
-    tx.upsert(dkim_keys, values, ["account_id", "authority", "selector"])
-
-
-def active_keys(tx: Read, domain_id: str) -> Sequence[Row]:
-    """The active keys of a domain's authority."""
-    joined = dkim_keys.join(
-        domains,
-        (domains.c.account_id == dkim_keys.c.account_id) & (domains.c.authority == dkim_keys.c.authority),
-    )
-    return tx.rows(
-        select(dkim_keys).select_from(joined).where(domains.c.id == domain_id, dkim_keys.c.active.is_(True))
-    )
-
-
-def keys(tx: Read, account_id: str, authority: str) -> Sequence[Row]:
-    """All keys of an authority."""
-    return tx.rows(
-        select(dkim_keys)
-        .where(dkim_keys.c.account_id == account_id, dkim_keys.c.authority == authority)
-        .order_by(dkim_keys.c.selector)
-    )
-
-
-def key(tx: Read, account_id: str, authority: str, selector: str) -> Row | None:
-    """One key."""
-    return tx.row(
-        select(dkim_keys).where(
-            dkim_keys.c.account_id == account_id,
-            dkim_keys.c.authority == authority,
-            dkim_keys.c.selector == selector,
-        )
-    )
 
 
 def credential(tx: Read, domain: str, login: str) -> Sequence[Any] | None:

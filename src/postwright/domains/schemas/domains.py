@@ -8,9 +8,9 @@ from msgspec import UNSET, UnsetType
 from postwright.kernel.http import KeepEmpty, dates
 from postwright.kernel.http.paging import Offset
 
-from .dns import Expected
-from .errors import BadLogin
-from .records import Check, Domain
+from ..dns import Expected
+from ..errors import BadLogin
+from ..records import Check, Domain
 
 
 class ListCredentials(Offset, kw_only=True):
