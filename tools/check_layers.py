@@ -32,7 +32,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "audit",
         "users",
         "accounts",
-        "events | spool | failures | arrivals",
+        "events | spool | failures | arrivals | notices",
         "kernel | mail",
     )
 )

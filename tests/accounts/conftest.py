@@ -25,6 +25,9 @@ from postwright.kernel.secrets import Vault
 Call = Callable[..., Awaitable["Answer"]]
 
 
+OTHERS = ("message_limits", "ip_allowlist", "sandbox_recipients", "notices")
+
+
 class Answer(msgspec.Struct):
     """What came back."""
 
@@ -141,6 +144,7 @@ class World:
                 "vault": self.vault,
                 "authenticator": authenticator,
                 "owns_domain": self.owns_domain,
+                "accepted": lambda tx, account_id, since: 0,
             },
             dependencies={"principal": principal},
             guards=[authenticator.guard],
@@ -151,7 +155,7 @@ class World:
 async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
     """An empty store."""
     first, second = open_db(database_url, tmp_path), open_db(database_url, tmp_path)
-    tables = [accounts, api_keys]
+    tables = [accounts, api_keys, *(metadata.tables[name] for name in OTHERS)]
     first.write_now(lambda tx: metadata.create_all(tx._connection, tables=tables))
     yield World(first, second, Vault(bytes(32)), ManualClock(Clock().now()))
     await first.close()

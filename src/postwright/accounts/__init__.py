@@ -15,8 +15,11 @@ Putting it together takes `auth.Authenticator` (its `guard`, and itself as the c
 dependency `auth.principal`, and the constant `owns_domain`, because domains are known only above.
 """
 
+from .allowlist import Allowlists
 from .errors import AccountDisabled, AccountNotFound, InvalidKey, NotAllowed, SubaccountNotFound
 from .fresh import Fresh
+from .limits import spend
+from .recipients import all_agreed
 from .records import Account, Key, NewKey, Principal, Status
 from .roles import Area, Kind, Role
 from .service import (
@@ -35,13 +38,15 @@ from .service import (
 )
 from .sessions import COOKIE, Keyring, csrf_token
 from .signing import SigningKeys
-from .tables import accounts, api_keys
+from .subaccounts import closed, must_be_able_to_send
+from .tables import accounts, api_keys, message_limits
 
 __all__ = [
     "COOKIE",
     "Account",
     "AccountDisabled",
     "AccountNotFound",
+    "Allowlists",
     "Area",
     "Fresh",
     "InvalidKey",
@@ -58,8 +63,10 @@ __all__ = [
     "SubaccountNotFound",
     "account",
     "accounts",
+    "all_agreed",
     "any_account",
     "api_keys",
+    "closed",
     "create_account",
     "create_key",
     "csrf_token",
@@ -68,6 +75,9 @@ __all__ = [
     "delete_sessions",
     "family",
     "get_key",
+    "message_limits",
+    "must_be_able_to_send",
     "signing_key",
+    "spend",
     "user_sessions",
 ]

@@ -19,7 +19,7 @@ from postwright.kernel.db import Db, StoreUnavailable
 from postwright.kernel.http import Halt, Raw, reply_header
 from postwright.kernel.secrets import digest, same
 
-from . import service, store
+from . import allowlist, service, store
 from .errors import AccountDisabled, InvalidKey, NotAllowed, SubaccountNotFound
 from .fresh import Fresh
 from .records import Holder, Principal, Status
@@ -34,6 +34,8 @@ MAX_CREDENTIALS = 2000  # characters of base64; our own secrets take 72
 NOTE_USE = (
     3600 * SECOND
 )  # how exact `last_used_at` is: each note is a write, which reading should not wait for
+
+NOTE_SESSION = 60 * SECOND  # where a session ends without requests
 
 _Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -60,6 +62,8 @@ class Authenticator:
                 raise Halt(refusal) from wrong
             raise
         principal = holder.principal
+        if holder.networks and not _admitted(connection, holder):
+            raise NotAllowed
         reply_header(connection, KEY_ID, principal.key_id)
         if holder.account_status is not Status.OPEN:
             raise AccountDisabled
@@ -85,9 +89,10 @@ class Authenticator:
         return holder
 
     async def _find(self, secret_digest: str) -> Holder | None:
-        holder = await self._db.read(store.holder, secret_digest)
+        holder = await self._db.read(service.holder, secret_digest)
         now = self._clock.now()
-        if holder and _valid(holder, now) and now - holder.last_used_at >= NOTE_USE:
+        often = NOTE_SESSION if holder and holder.inactive_seconds else NOTE_USE
+        if holder and _valid(holder, now) and now - holder.last_used_at >= often:
             # A store that cannot write now can still be read, and it is not worth a refusal.
             with suppress(StoreUnavailable):
                 await self._db.write(store.set_used, holder.principal.key_id, now)
@@ -154,7 +159,17 @@ def presented(header: str) -> str | None:
 def _valid(holder: Holder, now: int) -> bool:
     if holder.is_disabled or holder.account_status is Status.CLOSED:
         return False
+    idle = holder.inactive_seconds if holder.principal.kind is Kind.WEB else None
+    if idle and holder.last_used_at and now - holder.last_used_at > idle * SECOND + NOTE_SESSION:
+        return False
     return holder.expires_at is None or now < holder.expires_at
+
+
+def _admitted(connection: _Connection, holder: Holder) -> bool:
+    """Whether the account's keys may be used from there. Sessions of the panel may from everywhere."""
+    if holder.principal.kind is Kind.WEB:
+        return True
+    return allowlist.admits(holder.networks, connection.client.host if connection.client else "")
 
 
 def _reaches(principal: Principal, area: Area, right: Right, path: dict[str, Any]) -> bool:

@@ -62,3 +62,77 @@ class KeyLimitReached(Refused):
 
     status = 403
     message = "could not create key, account limit reached"
+
+
+class SendingOff(Refused):
+    """The feature `sending` of the account is switched off."""
+
+    status = 403
+    smtp = (550, "5.7.1")
+
+
+class LimitSpent(Refused):
+    """The account has sent what it may send in a month."""
+
+    status = 403
+    smtp = (550, "5.7.1")
+    message = "The account has reached its custom message limit"
+
+
+class NoLimit(Refused):
+    """The account has no custom message limit."""
+
+    status = 404
+    message = "No threshold for account"
+
+
+class BadLimit(Refused):
+    """The limit is lower than limits may be."""
+
+    message = "The limit parameter minumum is 1000"
+
+
+class CannotEnable(Refused):
+    """It is not the limit that keeps the account from sending."""
+
+    message = "Unable to re-enable account with current account disablement"
+
+
+class NotASubaccount(Refused):
+    """There is no such subaccount to limit."""
+
+    message = "Invalid subaccount ID"
+
+
+class ChildNotFound(Refused):
+    """The account has no such subaccount."""
+
+    status = 404
+    message = "Not Found"
+
+
+class BadSubaccount(Refused):
+    """A subaccount cannot be made or changed like this; the text says why."""
+
+
+class BadAccount(Refused):
+    """An account cannot be changed like this; the text says why."""
+
+
+class BadAddress(Refused):
+    """No address or network that is, or can be, on the list; the text says why."""
+
+    message = "Invalid IP Address or CIDR"
+
+
+class BadRecipient(Refused):
+    """No address that is, or can be, a sandbox recipient; the text says why."""
+
+    message = "Invalid email address."
+
+
+class LinkNotValid(Refused):
+    """The link is too old, or never was one."""
+
+    status = 404
+    message = "This link is not valid any more"

@@ -1,6 +1,7 @@
 """Accounts and keys as the rest of the program sees them."""
 
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
 
 import msgspec
 
@@ -25,6 +26,22 @@ class Account(msgspec.Struct, frozen=True):
     owner_email: str
     created_at: int
     updated_at: int
+    may_send: bool = True
+    features: dict[str, bool] = {}
+    disabled_reason: str = ""
+    absolute_seconds: int | None = None  # how long a session lasts
+    inactive_seconds: int | None = None
+    logout_url: str = ""
+
+
+class MessageLimit(msgspec.Struct, frozen=True):
+    """What an account may send in a month, and has sent in the month `month` (202611)."""
+
+    maximum: int
+    month: int
+    used: int
+    warned: int
+    waived: int
 
 
 class Principal(msgspec.Struct, frozen=True):
@@ -77,3 +94,5 @@ class Holder(msgspec.Struct, frozen=True):
     is_disabled: bool
     expires_at: int | None  # microseconds
     last_used_at: int  # microseconds; 0: never
+    inactive_seconds: int | None = None  # a session without a request ends after that
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()  # where it may be used from; none: everywhere

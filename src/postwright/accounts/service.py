@@ -6,15 +6,17 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TypeVar
 
+import msgspec
+
 from postwright.kernel.clock import SECOND
 from postwright.kernel.db import Read, Write
 from postwright.kernel.ids import hex_id, key_id
 from postwright.kernel.secrets import Vault, digest
 from postwright.mail.addresses import AddressError, to_ascii
 
-from . import store
+from . import allowlist, store
 from .errors import AccountNotFound, BadKey, KeyLimitReached, KeyNotFound
-from .records import Account, Key, NewKey, Status
+from .records import Account, Holder, Key, NewKey, Status
 from .roles import Kind, Role
 
 MAX_KEYS = 1000  # of one account, ours: their list is not paged (behaviour.md 18.1)
@@ -34,11 +36,23 @@ SESSION_ROLES = (Role.ADMIN, Role.BASIC, Role.DEVELOPER, Role.SUPPORT, Role.BILL
 # Whether an account has a domain: `domains` lies above us, so whoever puts the program together passes it in.
 OwnsDomain = Callable[[Read, str, str], bool]
 
+# How many messages of an account were accepted since a time: events lie beside us.
+Accepted = Callable[[Read, str, int], int]
+
 _KEY_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{8}")
 _ACCOUNT_ID = re.compile(r"[0-9a-f]{24}")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 
 E = TypeVar("E", bound=StrEnum)
+
+
+def holder(tx: Read, secret_digest: str) -> Holder | None:
+    """Who holds the secret of that digest, and from where it may be used."""
+    found = store.holder(tx, secret_digest)
+    if found is None:
+        return None
+    listed = allowlist.networks(tx, found.principal.account_id)
+    return msgspec.structs.replace(found, networks=listed) if listed else found
 
 
 def any_account(tx: Read) -> str | None:

@@ -1,6 +1,6 @@
 """Tables of accounts and their keys."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, LargeBinary, Table, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Integer, LargeBinary, Table, Text, true
 
 from postwright.kernel.db import Micros, metadata
 
@@ -16,6 +16,13 @@ accounts = Table(
     Column("public_key", Text, nullable=False, unique=True),  # digest
     Column("created_at", Micros, nullable=False),
     Column("updated_at", Micros, nullable=False),
+    Column("features", Text, nullable=False, server_default="{}"),  # JSON: name to whether it is on
+    Column("may_send", Boolean, nullable=False, server_default=true()),  # the feature `sending`
+    Column("disabled_reason", Text, nullable=False, server_default=""),
+    Column("absolute_seconds", Integer),  # how long a session of the panel lasts; null: as long as usual
+    Column("inactive_seconds", Integer),  # and without a request
+    Column("logout_url", Text, nullable=False, server_default=""),
+    Column("emptied_at", Micros),  # when a closed account held nothing any more
 )
 
 api_keys = Table(
@@ -37,4 +44,34 @@ api_keys = Table(
     Column("created_at", Micros, nullable=False),
     Column("updated_at", Micros, nullable=False),
     Column("last_used_at", Micros),  # to the hour
+)
+
+message_limits = Table(
+    "message_limits",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.id"), primary_key=True),
+    Column("maximum", Micros, nullable=False),  # messages in a calendar month (UTC)
+    Column("month", Integer, nullable=False),  # 202611: what `used` and `warned` are about
+    Column("used", Micros, nullable=False),
+    Column("warned", Integer, nullable=False),  # the last of 50, 75, 100 (per cent) that was told
+    Column("waived", Integer, nullable=False),  # the month in which sending goes on although it is spent
+)
+
+ip_allowlist = Table(
+    "ip_allowlist",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.id"), primary_key=True),
+    Column("address", Text, primary_key=True),  # canonical: an address, or a network with its length
+    Column("description", Text, nullable=False),
+    Column("created_at", Micros, nullable=False),
+)
+
+sandbox_recipients = Table(
+    "sandbox_recipients",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.id"), primary_key=True),
+    Column("email", Text, primary_key=True),  # lower case
+    Column("activated", Boolean, nullable=False),
+    Column("digest", Text, unique=True),  # of the token in the link that confirms
+    Column("created_at", Micros, nullable=False),
 )

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 import uvicorn
 from litestar.types import ASGIApp
 
-from postwright import domains, lists, tracking
+from postwright import domains, events, lists, tracking
 from postwright.accounts import auth
 from postwright.analytics import Ledger
 from postwright.delivery import Sources
+from postwright.kernel.db import Read
 from postwright.kernel.http import make_app
 from postwright.kernel.http.openapi import OpenApi
 from postwright.kernel.http.server import BoundedProtocol
@@ -51,6 +52,7 @@ def build(context: Context, outgoing: Outgoing) -> ASGIApp:
         "router": Router(),
         "ledger": Ledger(context.settings, context.db),
         "owns_domain": domains.owns,
+        "accepted": _accepted,
         "sources": Sources(context.settings, context.hostname),
         "scraper": metrics.Scraper(context.settings, context.db, context.clock),
         "verify_window": domains.VerifyWindow(),
@@ -63,6 +65,10 @@ def build(context: Context, outgoing: Outgoing) -> ASGIApp:
         guards=[authenticator.guard],
         public_url=context.settings.public_url,
     )
+
+
+def _accepted(tx: Read, account_id: str, since: int) -> int:
+    return events.count_accepted(tx, domains.ids(tx, account_id), since)
 
 
 class _Server(uvicorn.Server):

@@ -23,6 +23,7 @@ from postwright import (
     templates,
     tlspolicy,
     tracking,
+    users,
     webhooks,
 )
 from postwright.analytics import Sealer
@@ -35,6 +36,7 @@ from postwright.webhooks import WebhookProjection, WebhookSender
 
 from . import receiving
 from .context import Context
+from .notices import NoticeSender
 from .smtp import acceptor
 
 log = logging.getLogger("postwright.projector")
@@ -85,6 +87,7 @@ async def run(
         _every(DNS_SECONDS, lambda: _until_none(rotator.run_once), stop),
         sender.run(stop),
         sealer.run(stop),
+        NoticeSender(context, acceptor(context)).run(stop),
         caller.run(stop),
         archiver.run(stop),
         receiving.worker(context).run(stop),
@@ -129,6 +132,7 @@ async def _housekeeping(context: Context) -> None:
     while await context.db.write(tracking.expire, now):
         pass
     await context.db.write(tlspolicy.expire, now)
+    await context.db.write(users.expire, now)
     await context.spool.sweep(context.db)
 
 

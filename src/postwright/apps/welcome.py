@@ -3,6 +3,7 @@
 import os
 import sys
 
+from postwright import users
 from postwright.kernel.settings import Settings
 
 from .first_run import Welcome
@@ -42,7 +43,7 @@ def show(settings: Settings, supervisor: Supervisor, welcome: Welcome | None) ->
 
 def panel_link(url: str, token: str) -> str:
     """Where somebody chooses a password. What is behind the # goes to no server and into no log."""
-    return f"{url}/panel/welcome#token={token}"
+    return f"{url}{users.WELCOME_PAGE}#token={token}"
 
 
 def _delivery(settings: Settings) -> str:

@@ -33,7 +33,7 @@ from .service import (
     set_tracking,
     tombstones,
 )
-from .store import of_name
+from .store import ids, of_name
 
 __all__ = [
     "NO_PASSWORD",
@@ -59,6 +59,7 @@ __all__ = [
     "forget_checks",
     "forget_tombstone",
     "hash_password",
+    "ids",
     "ids_of_host",
     "is_published",
     "login",

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from postwright.accounts import Status
+
 
 class Check(msgspec.Struct, frozen=True):
     """What the last look at DNS found for one record."""
@@ -36,6 +38,14 @@ class Sendable(msgspec.Struct, frozen=True, kw_only=True):
     require_tls: bool  # what holds for messages that do not say
     skip_verification: bool
     archive_to: str
+    account_status: Status
+    account_may_send: bool  # its feature `sending`
+    is_limited: bool  # its account has a monthly limit
+
+    @property
+    def account_sends(self) -> bool:
+        """Whether its account may send at all."""
+        return self.account_status is Status.OPEN and self.account_may_send
 
 
 def tracking_url(checks: dict[str, Check], web_scheme: str, web_prefix: str, name: str) -> str:

@@ -9,6 +9,7 @@ customer sees of the past is made from these rows by readers with cursors of the
 from .log import Entry, append, expire, forget_domain, head, hold, of_copy, of_message, of_recipient, read
 from .projection import Projection
 from .records import EVENT_NAMES, WEBHOOK_TYPES, Event, webhook_type
+from .store import count_accepted
 from .tables import events as events_table
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Event",
     "Projection",
     "append",
+    "count_accepted",
     "events_table",
     "expire",
     "forget_domain",

@@ -74,6 +74,12 @@ _COLUMNS = (
 )
 
 
+def count_accepted(tx: Read, domain_ids: Sequence[str], since: int) -> int:
+    """How many messages of domains were accepted from `since` on, counted by recipient."""
+    mine = (events.c.domain_id.in_(domain_ids), events.c.at >= since, events.c.name == "accepted")
+    return int(tx.scalar(select(func.count()).select_from(events).where(*mine)))
+
+
 def of_recipient(
     tx: Read, domain_id: str, recipient: str, since: int, names: Sequence[str], limit: int
 ) -> Sequence[Any]:

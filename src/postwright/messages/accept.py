@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from postwright import domains, events, habits, lists, queue
+from postwright import accounts, domains, events, habits, lists, queue
 from postwright.domains import Sendable
 from postwright.kernel import failpoints
 from postwright.kernel.clock import SECOND, Clock
@@ -192,6 +192,8 @@ class Acceptor:
             give_up_at=give_up,
         )
         events.append(tx, now, facts.accepted(meta, targets, told, delays))
+        if domain.is_limited:
+            accounts.spend(tx, now, self._vault, meta.account_id, len(targets), meta.domain)
         return meta.message_id
 
     def _may_send(self, tx: Write, meta: Meta, targets: list[Target]) -> Sendable:
@@ -201,7 +203,8 @@ class Acceptor:
             raise domains.DomainNotFound(f"Domain not found: {meta.domain}")
         if domain.state == "disabled" or domain.is_disabled:
             raise SendingRefused(f"Domain {meta.domain} is not allowed to send: The domain is disabled.")
-        if domain.type == "sandbox" and self._live:
+        accounts.must_be_able_to_send(domain.account_status, domain.account_may_send, meta.domain)
+        if domain.type == "sandbox" and self._live and not _all_agreed(tx, meta, targets):
             raise SendingRefused(
                 f"Domain {meta.domain} is not allowed to send: Sandbox subdomains are for test purposes only. "
                 "Please add your own domain or add the address to authorized recipients in Account Settings."
@@ -259,6 +262,10 @@ class Acceptor:
             optimizer="sto" if options.optimize and options.localize is None else "",
             template=draft.template,
         )
+
+
+def _all_agreed(tx: Write, meta: Meta, targets: list[Target]) -> bool:
+    return accounts.all_agreed(tx, meta.account_id, [target.address.spec for target in targets])
 
 
 def new_message_id(now: int, domain: str) -> str:

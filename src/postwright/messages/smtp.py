@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 import msgspec
 
-from postwright import domains
+from postwright import accounts, domains
 from postwright.domains import Credential
 from postwright.kernel.db import Db
 from postwright.kernel.errors import Refused
@@ -61,6 +61,7 @@ class SubmissionPolicy(Policy):
         self._db = db
         self._acceptor = acceptor
         self._settings = settings
+        self._allowlists = accounts.Allowlists(db)
         self._known: OrderedDict[bytes, float] = OrderedDict()
         self._own_ips = frozenset(address for address, _ in settings.sources())
 
@@ -68,6 +69,8 @@ class SubmissionPolicy(Policy):
         """Check a login (`user@domain`) and password."""
         name = login.strip().lower()
         credential = await self._check(name, password)
+        if credential is not None and not await self._allowlists.admits(credential.account_id, session.peer):
+            credential = None
         session.login = None if credential is None else Login(name, credential)
         _LOGINS.labels("failed" if credential is None else "ok").inc()
         return credential is not None
@@ -78,6 +81,8 @@ class SubmissionPolicy(Policy):
         assert isinstance(held, Login)
         now = await self._db.read(domains.login, held.name)
         if now is None or now.password_hash != held.credential.password_hash:
+            return _LOCKED_OUT
+        if not await self._allowlists.admits(now.account_id, session.peer):
             return _LOCKED_OUT
         session.login = Login(held.name, now)
         return None

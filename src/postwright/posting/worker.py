@@ -146,7 +146,8 @@ class ListWorker:
         to, domain, sendable = found
         outside = source.meta.incoming
         raw = messages.raw_of(source)
-        if sendable.state != "active" or sendable.is_disabled or refusal(head_of(raw), to, outside=outside):
+        blocked = sendable.state != "active" or sendable.is_disabled or not sendable.account_sends
+        if blocked or refusal(head_of(raw), to, outside=outside):
             log.warning("a post to a list goes to nobody", extra={"list": to.address})
             return None
         raw = await asyncio.to_thread(for_members, raw, to, outside=outside)

@@ -13,11 +13,12 @@ rule about keys holds for it, and what it may do is decided where that of every 
 
 from .errors import EmailTaken, NoSuchUser
 from .records import ADMIN, Purpose, User
-from .service import any_user, create, expire, find, invite, link
+from .service import WELCOME_PAGE, any_user, create, expire, find, invite, link
 from .signing_in import SignIn
 
 __all__ = [
     "ADMIN",
+    "WELCOME_PAGE",
     "EmailTaken",
     "NoSuchUser",
     "Purpose",

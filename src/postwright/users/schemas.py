@@ -123,6 +123,12 @@ class Done(msgspec.Struct):
     message: str
 
 
+class Success(msgspec.Struct):
+    """It is done."""
+
+    success: bool = True
+
+
 class SignInForm(msgspec.Struct, kw_only=True):
     """Who wants to sign in. `code`: of the authenticator, or a recovery code."""
 

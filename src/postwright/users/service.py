@@ -5,12 +5,12 @@ import secrets
 
 import msgspec
 
-from postwright import accounts
+from postwright import accounts, notices
 from postwright.accounts import Role
 from postwright.kernel.clock import SECOND
 from postwright.kernel.db import Read, Write
 from postwright.kernel.ids import hex_id
-from postwright.kernel.secrets import digest
+from postwright.kernel.secrets import Vault, digest
 from postwright.mail.addresses import AddressError, parse_one
 
 from . import store
@@ -23,6 +23,8 @@ MAX_NAME = 100
 MAX_USERS = 500  # of one account, ours
 INVITATION_LIFE = 7 * 86_400  # seconds
 RESET_LIFE = 3600  # seconds
+# Of the panel. What is behind the # in a link goes to no server and into no log.
+WELCOME_PAGE = "/panel/welcome"
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -80,18 +82,45 @@ def link(tx: Write, now: int, user: User, purpose: Purpose) -> str:
     return token
 
 
-def invite(tx: Write, now: int, account_id: str, email: str, name: str, role: str) -> tuple[User, str]:
-    """Make a user, and the token of their invitation. Raises BadUser, EmailTaken."""
+def invite(
+    tx: Write, now: int, vault: Vault, base_url: str, account_id: str, email: str, name: str, role: str
+) -> User:
+    """Make a user and mail them an invitation. Raises BadUser, EmailTaken."""
     user = create(tx, now, account_id, email, name=name, role=role)
-    return user, link(tx, now, user, Purpose.INVITATION)
+    mail_link(tx, now, vault, base_url, user, Purpose.INVITATION)
+    tx.describe(after={"id": user.id, "email": user.email, "role": user.role})
+    return user
 
 
-def invite_again(tx: Write, now: int, account_id: str, user_id: str) -> tuple[User, str]:
-    """Another token for somebody who did not come yet. Raises NoSuchUser, BadUser."""
+def invite_again(tx: Write, now: int, vault: Vault, base_url: str, account_id: str, user_id: str) -> User:
+    """Mail another invitation to somebody who did not come yet. Raises NoSuchUser, BadUser."""
     user = get(tx, account_id, user_id)
     if user.activated:
         raise BadUser("The user has accepted the invitation")
-    return user, link(tx, now, user, Purpose.INVITATION)
+    mail_link(tx, now, vault, base_url, user, Purpose.INVITATION)
+    return user
+
+
+def invite_owner_again(tx: Write, now: int, vault: Vault, base_url: str, account_id: str) -> None:
+    """Mail the owner of an account an invitation, if they did not come yet."""
+    owner = store.master(tx, account_id)
+    if owner is not None and not owner.activated:
+        mail_link(tx, now, vault, base_url, owner, Purpose.INVITATION)
+
+
+def mail_link(tx: Write, now: int, vault: Vault, base_url: str, user: User, purpose: Purpose) -> None:
+    """Mail a user a link to choose a password with."""
+    token = link(tx, now, user, purpose)
+    account = accounts.account(tx, user.account_id).name
+    if purpose is Purpose.INVITATION:
+        subject, why = f"Your invitation to {account}", f"You are invited to sign in to {account}."
+        until = "The link works once, within seven days."
+    else:
+        subject, why = f"A new password for {account}", "Somebody, probably you, asked for a new password."
+        until = "The link works once, within an hour. If it was not you, there is nothing to do."
+    url = f"{base_url}{WELCOME_PAGE}#token={token}"
+    text = f"{why}\n\nPlease choose your password here:\n\n{url}\n\n{until}\n"
+    notices.add(tx, vault, now, user.email, subject, text)
 
 
 def get(tx: Read, account_id: str, user_id: str) -> User:

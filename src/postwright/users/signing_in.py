@@ -13,7 +13,7 @@ from postwright.mail.smtp import Logins
 from . import factors, store
 from .errors import BadCode, BadSignIn, CodeRequired, TooManyAttempts
 from .records import Purpose, Secrets, User
-from .service import MAX_PASSWORD, link
+from .service import MAX_PASSWORD, mail_link
 
 SESSION_SECONDS = 12 * 3600  # a working day; the longest life of a web key is 24 hours (behaviour.md 1.1)
 HASHERS = 4  # at once in a process: each takes 19 MiB
@@ -70,14 +70,14 @@ class SignIn:
             await asyncio.sleep(self._logins.failed(peer, user.email))
         return right
 
-    async def forgotten(self, db: Db, email: str, peer: str) -> None:
+    async def forgotten(self, db: Db, email: str, peer: str, base_url: str) -> None:
         """Mail a link to who forgot a password, if there is such a user. Raises TooManyAttempts."""
         name = email.strip().lower()[:320]
         if not self._logins.begin(peer, name):
             raise TooManyAttempts
         user, _ = await db.read(_find, name)
         if user is not None and not user.is_disabled:
-            await db.write(_reset, self._clock.now(), user)
+            await db.write(_reset, self._clock.now(), self._vault, base_url, user)
 
     async def hash(self, password: str) -> str:
         """The hash of a new password."""
@@ -89,6 +89,11 @@ class SignIn:
             return False
         async with self._hashers:
             return await asyncio.to_thread(verify_password, hashed, password)
+
+
+def session_seconds(tx: Read, account_id: str) -> int:
+    """How long a session in an account lasts."""
+    return accounts.account(tx, account_id).absolute_seconds or SESSION_SECONDS
 
 
 def begin_session(tx: Write, now: int, user: User) -> NewKey:
@@ -104,13 +109,13 @@ def begin_session(tx: Write, now: int, user: User) -> NewKey:
         email=user.email,
         user_id=user.id,
         user_name=user.name or user.email,
-        expiration=SESSION_SECONDS,
+        expiration=session_seconds(tx, user.account_id),
     )
 
 
-def _reset(tx: Write, now: int, user: User) -> None:
+def _reset(tx: Write, now: int, vault: Vault, base_url: str, user: User) -> None:
     purpose = Purpose.RESET if user.activated else Purpose.INVITATION
-    link(tx, now, user, purpose)
+    mail_link(tx, now, vault, base_url, user, purpose)
     tx.describe(by=(user.account_id, user.id))
 
 

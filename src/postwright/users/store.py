@@ -30,6 +30,11 @@ def by_email(tx: Read, email: str) -> User | None:
     return _one(tx, select(*_USER).where(users.c.email == email))
 
 
+def master(tx: Read, account_id: str) -> User | None:
+    """The owner of an account."""
+    return _one(tx, select(*_USER).where(users.c.account_id == account_id, users.c.is_master.is_(True)))
+
+
 def page(tx: Read, account_id: str, role: str, limit: int, skip: int) -> tuple[list[User], int]:
     """Users of an account, oldest first, and how many there are."""
     mine = [users.c.account_id == account_id]

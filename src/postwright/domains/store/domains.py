@@ -7,7 +7,7 @@ import msgspec
 import sqlalchemy
 from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, update
 
-from postwright.accounts import accounts
+from postwright.accounts import Status, accounts, message_limits
 from postwright.kernel.db import Prepared, Read, Write
 
 from ..records import Check, Domain, Sendable, Tracking, tracking_url
@@ -36,7 +36,16 @@ _SENDABLE = Prepared(
         domains.c.require_tls,
         domains.c.skip_verification,
         domains.c.archive_to,
-    ).where(domains.c.id == bindparam("key")),
+        accounts.c.status,
+        accounts.c.may_send,
+        message_limits.c.maximum,
+    )
+    .select_from(
+        domains.join(accounts, accounts.c.id == domains.c.account_id).outerjoin(
+            message_limits, message_limits.c.account_id == domains.c.account_id
+        )
+    )
+    .where(domains.c.id == bindparam("key")),
     ("key",),
 )
 _MAY_RECEIVE = (domains.c.state == "active", domains.c.is_disabled.is_(False))
@@ -105,7 +114,10 @@ def sendable(tx: Read, domain_id: str) -> Sendable | None:
     rows = tx.fetch(_SENDABLE, (domain_id,))
     if not rows:
         return None
-    state, is_disabled, kind, tracking, checks, scheme, prefix, name, required, trusting, archive = rows[0]
+    state, is_disabled, kind, tracking, checks, scheme, prefix, name, required, trusting, archive = rows[0][
+        :11
+    ]
+    status, may_send, maximum = rows[0][11:]
     return Sendable(
         state=state,
         is_disabled=bool(is_disabled),
@@ -115,7 +127,15 @@ def sendable(tx: Read, domain_id: str) -> Sendable | None:
         require_tls=bool(required),
         skip_verification=bool(trusting),
         archive_to=archive,
+        account_status=Status(status),
+        account_may_send=bool(may_send),
+        is_limited=maximum is not None,
     )
+
+
+def ids(tx: Read, account_id: str) -> list[str]:
+    """The ids of an account's domains."""
+    return [row.id for row in tx.rows(select(domains.c.id).where(domains.c.account_id == account_id))]
 
 
 def first_active(tx: Read, account_id: str) -> tuple[str, str] | None:

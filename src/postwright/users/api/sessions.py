@@ -30,7 +30,7 @@ from ..errors import (
     WrongPassword,
 )
 from ..records import User
-from ..signing_in import SESSION_SECONDS, SignIn, begin_session
+from ..signing_in import SignIn, begin_session, session_seconds
 from .mine import own_user
 
 _PATH = "/postwright/v1/session"
@@ -126,11 +126,16 @@ class Links(Controller):
 
     @post(_PATH + "/reset", id="session.reset", access=PUBLIC, errors=(TooManyAttempts,))
     async def reset(
-        self, request: Request[Any, Any, Any], db: Db, sign_in: SignIn, fields: schemas.ResetForm
+        self,
+        request: Request[Any, Any, Any],
+        db: Db,
+        base_url: str,
+        sign_in: SignIn,
+        fields: schemas.ResetForm,
     ) -> schemas.Done:
         """Have a link mailed for a forgotten password. The answer is the same whether the address is known."""
         _same_site(request)
-        await sign_in.forgotten(db, fields.email, _peer(request))
+        await sign_in.forgotten(db, fields.email, _peer(request), base_url)
         return schemas.Done("If the address is known, a link is on its way")
 
 
@@ -259,8 +264,9 @@ async def _opened(db: Db, base_url: str, user: User, made: accounts.NewKey) -> R
     key = made.key
     principal = Principal(user.account_id, key.id, key.kind, key.role, user_id=user.id)
     account = await db.read(accounts.account, user.account_id)
+    seconds = await db.read(session_seconds, user.account_id)
     said = schemas.session_shown(principal, account, user, csrf_token(made.secret), key.expires_at)
-    return Reply(said, headers={"set-cookie": _cookie(made.secret, base_url, SESSION_SECONDS)})
+    return Reply(said, headers={"set-cookie": _cookie(made.secret, base_url, seconds)})
 
 
 def _cookie(secret: str, base_url: str, seconds: int) -> str:

@@ -4,10 +4,11 @@ from postwright.accounts import Area, Keyring, Principal
 from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db
 from postwright.kernel.http import Controller, delete, get, post, put
+from postwright.kernel.secrets import Vault
 
 from .. import service, store
 from ..errors import BadUser, EmailTaken, NoSuchUser
-from ..schemas import ChangeUser, Done, Invite, UserDone, UserList, UserQuery, UserShown, shown
+from ..schemas import ChangeUser, Done, Invite, Success, UserDone, UserList, UserQuery, UserShown, shown
 from .mine import NotAUser, own_user
 
 _PATH = "/postwright/v1/users"
@@ -39,10 +40,19 @@ class People(Controller):
     """What the contract has no operation for: inviting, changing and removing users."""
 
     @post(_PATH, id="people.invite", access=Area.PEOPLE, errors=(BadUser, EmailTaken))
-    async def invite(self, principal: Principal, db: Db, clock: Clock, fields: Invite) -> UserDone:
+    async def invite(
+        self, principal: Principal, db: Db, clock: Clock, vault: Vault, base_url: str, fields: Invite
+    ) -> UserDone:
         """Invite somebody by e-mail. The link in it works for seven days, once."""
-        user, _ = await db.write(
-            service.invite, clock.now(), principal.account_id, fields.email, fields.name, fields.role
+        user = await db.write(
+            service.invite,
+            clock.now(),
+            vault,
+            base_url,
+            principal.account_id,
+            fields.email,
+            fields.name,
+            fields.role,
         )
         return UserDone("Invitation sent", shown(user))
 
@@ -52,9 +62,13 @@ class People(Controller):
         access=Area.PEOPLE,
         errors=(NoSuchUser, BadUser),
     )
-    async def invite_again(self, principal: Principal, db: Db, clock: Clock, user_id: str) -> UserDone:
+    async def invite_again(
+        self, principal: Principal, db: Db, clock: Clock, vault: Vault, base_url: str, user_id: str
+    ) -> UserDone:
         """Send another invitation to somebody who did not come yet; the first one works no more."""
-        user, _ = await db.write(service.invite_again, clock.now(), principal.account_id, user_id)
+        user = await db.write(
+            service.invite_again, clock.now(), vault, base_url, principal.account_id, user_id
+        )
         return UserDone("Invitation sent", shown(user))
 
     @put(_PATH + "/{user_id:str}", id="people.update", access=Area.PEOPLE, errors=(NoSuchUser, BadUser))
@@ -88,4 +102,16 @@ class People(Controller):
         return Done("User removed")
 
 
-CONTROLLERS = (Users, People)
+class Activation(Controller):
+    """The owner's own invitation."""
+
+    @post("/v5/accounts/resend_activation_email", id="accounts.resend_activation", access=Area.ACCOUNT)
+    async def resend(
+        self, principal: Principal, db: Db, clock: Clock, vault: Vault, base_url: str
+    ) -> Success:
+        """Mail the owner of the account the link to choose a password with, unless they have chosen one."""
+        await db.write(service.invite_owner_again, clock.now(), vault, base_url, principal.account_id)
+        return Success()
+
+
+CONTROLLERS = (Users, People, Activation)

@@ -7,12 +7,12 @@ from postwright.kernel.db import Db
 from postwright.kernel.http import Controller, delete, get, post
 from postwright.kernel.secrets import Vault
 
-from . import service
-from .auth import Authenticator
-from .errors import BadKey, KeyLimitReached, KeyNotFound
-from .records import Principal
-from .roles import Area
-from .schemas import (
+from .. import service
+from ..auth import Authenticator
+from ..errors import BadKey, KeyLimitReached, KeyNotFound
+from ..records import Principal
+from ..roles import Area
+from ..schemas import (
     CreateKey,
     Done,
     KeyCreated,
@@ -23,7 +23,7 @@ from .schemas import (
     info,
     with_secret,
 )
-from .service import OwnsDomain
+from ..service import OwnsDomain
 
 
 class Keys(Controller):

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 
 from postwright.kernel.db import Prepared, Read, Write
 
-from .records import Account, Holder, Key, Principal, Status
-from .roles import Kind, Role
-from .tables import accounts, api_keys
+from ..records import Account, Holder, Key, Principal, Status
+from ..roles import Kind, Role
+from ..tables import accounts, api_keys
 
 _ACCOUNT = tuple(accounts.c[name] for name in Account.__struct_fields__)
 _KEY = tuple(api_keys.c[name] for name in Key.__struct_fields__)
@@ -27,6 +28,7 @@ _HOLDER = Prepared(
         api_keys.c.is_disabled,
         api_keys.c.expires_at,
         api_keys.c.last_used_at,
+        accounts.c.inactive_seconds,
     )
     .join_from(api_keys, accounts, api_keys.c.account_id == accounts.c.id)
     .where(api_keys.c.digest == bindparam("digest")),
@@ -47,7 +49,8 @@ def account(tx: Read, account_id: str) -> Account | None:
 
 def _account(row: Sequence[Any]) -> Account:
     found = dict(zip(Account.__struct_fields__, row, strict=True))
-    return Account(**found | {"status": Status(found["status"])})
+    typed = {"status": Status(found["status"]), "may_send": bool(found["may_send"])}
+    return Account(**found | typed | {"features": msgspec.json.decode(found["features"])})
 
 
 def first_account(tx: Read) -> str | None:
@@ -73,6 +76,46 @@ def family(tx: Read, account_id: str) -> list[tuple[str, str]]:
         .order_by(accounts.c.id != account_id, accounts.c.id)
     )
     return [tuple(row) for row in rows]
+
+
+def children(
+    tx: Read,
+    parent_id: str,
+    statuses: Sequence[Status],
+    name: str,
+    *,
+    descending: bool | None,
+    limit: int,
+    skip: int,
+) -> tuple[list[Account], int]:
+    """Subaccounts in some of the states whose names contain `name`, by name or else oldest first; and their number."""
+    mine = [accounts.c.parent_id == parent_id, accounts.c.status.in_(statuses)]
+    if name:
+        mine.append(accounts.c.name.icontains(name, autoescape=True))
+    count = int(tx.scalar(select(func.count()).select_from(accounts).where(*mine)))
+    order: list[Any] = [accounts.c.created_at, accounts.c.id]
+    if descending is not None:
+        order = [accounts.c.name.desc() if descending else accounts.c.name, accounts.c.id]
+    rows = tx.rows(select(*_ACCOUNT).where(*mine).order_by(*order).limit(limit).offset(skip))
+    return [_account(row) for row in rows], count
+
+
+def count_children(tx: Read, parent_id: str, statuses: Sequence[Status]) -> int:
+    """How many subaccounts in some of the states there are."""
+    mine = (accounts.c.parent_id == parent_id, accounts.c.status.in_(statuses))
+    return int(tx.scalar(select(func.count()).select_from(accounts).where(*mine)))
+
+
+def move(tx: Write, account_id: str, before: Status, values: Mapping[str, Any]) -> bool:
+    """Change columns of an account in a state; False when it is in another."""
+    mine = (accounts.c.id == account_id, accounts.c.status == before)
+    return tx.run(update(accounts).where(*mine).values(values)) == 1
+
+
+def closed(tx: Read, limit: int) -> list[str]:
+    """Accounts that are closed and not emptied yet."""
+    emptied = (accounts.c.status == Status.CLOSED, accounts.c.emptied_at.is_(None))
+    return [row.id for row in tx.rows(select(accounts.c.id).where(*emptied).limit(limit))]
 
 
 def lock_account(tx: Write, account_id: str) -> bool:
@@ -129,13 +172,16 @@ def holder(tx: Read, digest: str) -> Holder | None:
     rows = tx.fetch(_HOLDER, (digest,))
     if not rows:
         return None
-    account_id, key_id, kind, role, domain_name, user_id, status, disabled, expires_at, used_at = rows[0]
+    account_id, key_id, kind, role, domain_name, user_id, status, disabled, expires_at, used_at, idle = rows[
+        0
+    ]
     return Holder(
         Principal(account_id, key_id, Kind(kind), Role(role), domain_name, user_id),
         Status(status),
         bool(disabled),
         expires_at,
         used_at or 0,
+        idle,
     )
 
 
@@ -159,6 +205,11 @@ def delete_domain_keys(tx: Write, account_id: str, domain_name: str) -> int:
     """Delete the keys of a domain; how many."""
     mine = (api_keys.c.account_id == account_id, api_keys.c.domain_name == domain_name)
     return tx.run(delete(api_keys).where(*mine))
+
+
+def delete_keys(tx: Write, account_id: str) -> int:
+    """Delete all keys of an account; how many."""
+    return tx.run(delete(api_keys).where(api_keys.c.account_id == account_id))
 
 
 def delete_ended_sessions(tx: Write, account_id: str, now: int) -> None:
