@@ -83,22 +83,20 @@ def finish(meta: Meta, part: Common, recipient: str, sid: str) -> Built:
 
 def _copy(meta: Meta, content: Content, personal: Personal | None) -> bytes:
     if isinstance(content, MimeContent):
-        if not content.personal or personal is None:
-            return content.raw
-        return _personal_mime(content.raw, personal)
+        return content.raw if personal is None else _personal_mime(meta, content, personal)
     return render(content if personal is None else _personal_form(content, personal), meta.message_id)
 
 
 def _personal_form(content: FormContent, personal: Personal) -> FormContent:
     person = Person(personal)
-    own = person.own("h:")
+    own = person.headers()
     hidden = {name.lower() for name in own}
     headers = [
         (name, personal.to if name == "To" else person.fill_header(value))
         for name, value in content.headers
         if name.lower() not in hidden
     ]
-    headers.extend((name, person.fill_header(value)) for name, value in own.items() if _allowed(name))
+    headers.extend(own.items())
     return msgspec.structs.replace(
         content,
         headers=headers,
@@ -108,19 +106,23 @@ def _personal_form(content: FormContent, personal: Personal) -> FormContent:
     )
 
 
-def _allowed(name: str) -> bool:
-    return name.isascii() and name.replace("-", "").isalnum()
+def _personal_mime(meta: Meta, content: MimeContent, personal: Personal) -> bytes:
+    """Put recipient variables into the headers and text parts of a complete message.
 
-
-def _personal_mime(raw: bytes, personal: Personal) -> bytes:
-    """Put recipient variables into the headers and text parts of a complete message."""
+    It shows no other recipient; what comes from a mailing list shows the list.
+    """
     person = Person(personal)
-    changed = {}
-    for name, value in parse_head(raw):
+    changed = person.headers()
+    for name, value in parse_head(content.raw) if content.personal else ():
         text = decode(value)
-        if "%recipient" in text:
+        if "%recipient" in text and name not in changed:
             changed[name] = personal.to if name.lower() == "to" else person.fill_header(text)
-    raw = set_headers(raw, changed.items())
+    if meta.mailing_list is None:
+        changed = {name: value for name, value in changed.items() if name.lower() != "to"}
+        changed["To"] = personal.to
+    raw = set_headers(content.raw, changed.items()) if changed else content.raw
+    if not content.personal:
+        return raw
     message = email.message_from_bytes(raw, policy=_SMTP)
     texts = [
         part

@@ -24,6 +24,7 @@ from postwright.tracking import has_variables
 from .errors import BadParameter, Looping, MessageTooLarge, NoRecipients, TooManyRecipients
 from .options import IDEMPOTENCY, TRACKING_OPTIONS, Options
 from .records import Attached, Content, FormContent, MimeContent, Part, Personal, UsedTemplate
+from .variables import OURS
 
 MAX_RECIPIENTS = 1000  # behaviour.md 2.1
 MAX_RECEIVED = 50  # servers a message may have passed (delivery-engineering.md 2.8; RFC 5321 §6.3)
@@ -69,10 +70,6 @@ class Form(msgspec.Struct, kw_only=True):
     inlines: list[Part] = []
 
 
-# Headers that only we may set, because what they say is ours to say.
-_OURS = frozenset(("from", "to", "cc", "bcc", "subject", "received", "dkim-signature", "return-path"))
-
-
 def from_form(form: Form, options: Options, domain: str, new_id: str, now: int) -> Draft:
     """A draft of a form. `new_id` is the Message-Id unless the sender chose one. Raises errors.py's refusals."""
     sender = _addresses("from", [form.from_])
@@ -104,7 +101,7 @@ def from_form(form: Form, options: Options, domain: str, new_id: str, now: int) 
     headers.extend(
         (name, value)
         for name, value in chosen
-        if name.lower() not in _OURS and name.lower() != "mime-version" and not _is_hidden(name, options)
+        if name.lower() not in OURS and name.lower() != "mime-version" and not _is_hidden(name, options)
     )
     headers.extend(_marks(options))
     headers.append(("Message-Id", f"<{message_id}>"))
@@ -177,7 +174,7 @@ def from_mime(
     )
     _, chosen = _message_id(options.headers, message_id)
     added = [
-        (name, value) for name, value in chosen if name.lower() not in _OURS and not _is_hidden(name, options)
+        (name, value) for name, value in chosen if name.lower() not in OURS and not _is_hidden(name, options)
     ]
     drop = {"bcc", "return-path", "message-id", "x-mailgun-tag", "x-mailgun-variables"}
     drop |= {_TRACKING_MARKS[name].lower() for name, _ in options.tracking_given}
@@ -196,6 +193,8 @@ def from_mime(
     except HeaderError as wrong:
         raise BadParameter(str(wrong)) from wrong
     personal = options.recipient_variables is not None
+    if personal:
+        recipients = _named(recipients, present.get("to", ""))
     return Draft(
         message_id=message_id,
         from_=decode(present["from"]),
@@ -256,6 +255,15 @@ def _may_hide(raw: bytes) -> bool:
     """Whether an encoded part could hold a token that a look at the bytes does not show."""
     lowered = raw.lower()
     return b"base64" in lowered or b"quoted-printable" in lowered
+
+
+def _named(recipients: list[Address], shown: str) -> list[Address]:
+    """The recipients with the names that a To header gives them."""
+    try:
+        names = {address.spec.lower(): address for address in parse_list(shown)}
+    except AddressError:
+        return recipients
+    return [names.get(each.spec.lower(), each) for each in recipients]
 
 
 def headers_value(headers: list[tuple[str, str]], name: str) -> str:

@@ -8,6 +8,7 @@ from postwright.failures import Verdict
 from postwright.kernel.clock import SECOND
 
 from .draft import Target
+from .options import MAX_TAG
 from .records import ListUsed, Meta, Personal
 from .variables import Person
 
@@ -57,7 +58,7 @@ def shared(meta: Meta, recipient: str, personal: Personal | None) -> dict[str, A
     tags, variables, to, subject = meta.tags, meta.variables, meta.to, meta.subject
     if personal is not None:
         person = Person(personal)
-        tags = [person.fill(tag) for tag in tags]
+        tags = [person.fill(tag)[:MAX_TAG] for tag in tags]
         variables = {name: person.fill(value) for name, value in variables.items()} | person.own("v:")
         to, subject = to if meta.mailing_list else personal.to, person.fill_header(subject)
     domain = recipient.rpartition("@")[2]

@@ -68,9 +68,10 @@ class Sent(msgspec.Struct):
 
 
 class Resend(msgspec.Struct):
-    """To whom a stored message goes again."""
+    """To whom a stored message goes again; of a batch message, with these recipient variables."""
 
     to: list[str] = []
+    recipient_variables: list[str] = msgspec.field(name="recipient-variables", default_factory=list)
 
 
 class StoredFile(msgspec.Struct, rename={"content_type": "content-type"}):
@@ -121,10 +122,11 @@ class Disabled(msgspec.Struct):
     reason: str
 
 
-class QueueState(msgspec.Struct, omit_defaults=True):
-    """Whether a domain's queue takes messages."""
+class QueueState(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """Whether a domain's queue takes messages, and to how many recipients those go that it has."""
 
     is_disabled: bool
+    messages: int
     disabled: Disabled | None = None
 
 

@@ -35,8 +35,12 @@ async def load(db: Db, vault: Vault, spool: Spool, domain_id: str, key: str) -> 
         content = opened(meta, await spool.bytes_of(blob), vault)
     except FileNotFoundError as gone:
         raise MessageNotFound from gone
-    raw = render(content, meta.message_id) if isinstance(content, FormContent) else content.raw
-    return StoredMessage(meta, raw)
+    if isinstance(content, FormContent):
+        # A batch was stored once for all: who gets it is told by the events, and shown to no other recipient.
+        shown = [(name, "%recipient%" if name == "To" else value) for name, value in content.headers]
+        content = msgspec.structs.replace(content, headers=shown)
+        return StoredMessage(meta, render(content, meta.message_id))
+    return StoredMessage(meta, content.raw)
 
 
 def _find(tx: Read, spool: Spool, domain_id: str, number: int) -> tuple[Meta, Blob]:

@@ -250,5 +250,5 @@ def purge(tx: Write, domain_id: str, limit: int = 1000) -> int:
 
 
 def waiting(tx: Read, domain_id: str, now: int) -> tuple[int, int]:
-    """How many recipients of a domain are due, and how many are scheduled for later."""
+    """How many recipients of a domain are due (or wait for another attempt), and how many are scheduled for later."""
     return store.waiting(tx, domain_id, now)

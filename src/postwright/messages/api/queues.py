@@ -3,10 +3,11 @@
 from postwright import queue
 from postwright.accounts import Area
 from postwright.domains import DomainNotFound, DomainScope, domain_scope
+from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db
 from postwright.kernel.http import Controller, delete, get
 
-from ..schemas import Done, Queues, QueueState
+from ..schemas import Disabled, Done, Queues, QueueState
 
 
 class Queue(Controller):
@@ -19,9 +20,16 @@ class Queue(Controller):
         access=Area.MESSAGES,
         errors=(DomainNotFound,),
     )
-    async def state(self, tenant: DomainScope) -> Queues:
-        """Whether the domain's queues take messages: they do, as long as the domain itself may send."""
-        return Queues(regular=QueueState(False), scheduled=QueueState(False))
+    async def state(self, tenant: DomainScope, db: Db, clock: Clock) -> Queues:
+        """Whether the domain's queues take messages, as they do while the domain may send, and what they hold."""
+        due, later = await db.scan(queue.waiting, tenant.domain_id, clock.now())
+        domain = tenant.domain
+        off = domain.is_disabled or domain.state == "disabled"
+        disabled = Disabled(until="", reason="The domain is disabled") if off else None
+        return Queues(
+            regular=QueueState(is_disabled=off, messages=due, disabled=disabled),
+            scheduled=QueueState(is_disabled=off, messages=later, disabled=disabled),
+        )
 
 
 class Envelopes(Controller):

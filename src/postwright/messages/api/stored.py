@@ -102,7 +102,11 @@ class Stored(Controller):
         message = await stored.load(db, vault, spool, tenant.domain_id, key)
         now = acceptor.clock.now()
         head = [(name, decode(value)) for name, value in parse_head(message.raw)]
-        options = parse(options_of(head) | keyed(request), now, frozenset())
+        raw_options = options_of(head) | keyed(request)
+        if fields.recipient_variables or message.meta.batch_id:
+            # Of a batch again each recipient gets a copy of its own, with what this request says about it.
+            raw_options["recipient-variables"] = fields.recipient_variables or ["{}"]
+        options = parse(raw_options, now, frozenset())
         raw = stored.without_id(message.raw)
         domain = tenant.name
         draft = from_mime(raw, recipients, options, domain, new_message_id(now, domain), now)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, case, delete, func, insert, literal_column, select, text, update
+from sqlalchemy import and_, bindparam, case, delete, func, insert, literal_column, select, text, update
 
 from postwright.kernel.db import Prepared, Read, Write
 
@@ -228,12 +228,12 @@ def purge(tx: Write, domain_id: str, limit: int) -> int:
 
 
 def waiting(tx: Read, domain_id: str, due_before: int) -> tuple[int, int]:
-    """How many rows of a domain are due before a time, and how many are not."""
+    """How many rows of a domain there are, and how many of them were never due before a time."""
+    never = and_(queue.c.due_at > due_before, queue.c.attempts == 0)
     counts = tx.row(
-        select(
-            func.count().filter(queue.c.due_at <= due_before).label("due"),
-            func.count().filter(queue.c.due_at > due_before).label("later"),
-        ).where(queue.c.domain_id == domain_id)
+        select(func.count().label("all"), func.count().filter(never).label("later")).where(
+            queue.c.domain_id == domain_id
+        )
     )
     assert counts is not None
-    return counts.due, counts.later
+    return counts.all - counts.later, counts.later
