@@ -27,7 +27,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "messages",
         "queue",
         "tracking",
-        "suppressions | templates | lists | routes | forwards | habits",
+        "suppressions | templates | lists | routes | forwards | habits | certificates",
         "domains | ips",
         "audit",
         "users",

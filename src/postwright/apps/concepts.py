@@ -8,6 +8,7 @@ from postwright.accounts.api import CONTROLLERS as ACCOUNTS
 from postwright.analytics.api import CONTROLLERS as ANALYTICS
 from postwright.audit.api import CONTROLLERS as AUDIT
 from postwright.capture.api import CONTROLLERS as CAPTURE
+from postwright.certificates.api import CONTROLLERS as CERTIFICATES
 from postwright.domains.api import CONTROLLERS as DOMAINS
 from postwright.forwards.api import CONTROLLERS as FORWARDS
 from postwright.journal.api import CONTROLLERS as JOURNAL
@@ -44,4 +45,5 @@ CONTROLLERS = (
     *FORWARDS,
     *RUA,
     *CAPTURE,
+    *CERTIFICATES,
 )

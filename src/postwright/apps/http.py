@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,12 +12,15 @@ from litestar.types import ASGIApp
 from postwright import domains, events, lists, tracking
 from postwright.accounts import auth
 from postwright.analytics import Ledger
+from postwright.certificates import Keyring
+from postwright.certificates.web import ChallengeDoor
 from postwright.delivery import Sources
 from postwright.kernel.db import Read
 from postwright.kernel.http import make_app
 from postwright.kernel.http.openapi import OpenApi
 from postwright.kernel.http.server import BoundedProtocol
 from postwright.kernel.outgoing import Outgoing
+from postwright.kernel.settings import Settings
 from postwright.routes import Router
 from postwright.tracking.web import TrackingDoor
 from postwright.users import SignIn
@@ -27,6 +31,7 @@ from .concepts import CONTROLLERS
 from .context import Context
 from .planned import planned_controllers
 from .smtp import acceptor
+from .tls import Certificate
 
 BACKLOG = 1024
 KEEP_ALIVE_SECONDS = 75
@@ -90,42 +95,96 @@ async def run(
         db=context.db, clock=context.clock, folder=context.settings.data_dir / "hits", places=places
     )
     telling = asyncio.create_task(recorder.run(stop))
+    keyring = Keyring(context.db, context.vault)
     async with Outgoing(context.settings) as outgoing:
-        app = _door(context, build(context, outgoing), recorder, places)
-        await _serve(app, sockets["http"], stop, ready)
+        app = _door(context, build(context, outgoing), recorder, places, keyring)
+        if not sockets["https"]:
+            await _serve(context.settings, app, sockets["http"], stop, ready)
+        else:
+            await _serve_both(context, app, sockets, keyring, stop, ready)
     await telling
     await recorder.finish()
 
 
-def _door(context: Context, app: ASGIApp, recorder: tracking.Recorder, places: tracking.Places) -> ASGIApp:
-    """The application behind the links and pixels of messages."""
+async def _serve_both(
+    context: Context,
+    app: ASGIApp,
+    sockets: dict[str, list[socket.socket]],
+    keyring: Keyring,
+    stop: asyncio.Event,
+    ready: Callable[[], None],
+) -> None:
+    certificate = Certificate(context.settings, context.hostname, keyring)
+    certificate.context.set_alpn_protocols(["http/1.1"])
+    watching = [asyncio.create_task(keyring.watch()), asyncio.create_task(certificate.watch())]
+    started: list[str] = []
+
+    def one_ready(name: str) -> None:
+        started.append(name)
+        if len(started) == 2:
+            ready()
+
+    try:
+        await asyncio.gather(
+            _serve(context.settings, app, sockets["http"], stop, lambda: one_ready("http")),
+            _serve(
+                context.settings,
+                app,
+                sockets["https"],
+                stop,
+                lambda: one_ready("https"),
+                certificate.context,
+            ),
+        )
+    finally:
+        for task in watching:
+            task.cancel()
+
+
+def _door(
+    context: Context,
+    app: ASGIApp,
+    recorder: tracking.Recorder,
+    places: tracking.Places,
+    keyring: Keyring,
+) -> ASGIApp:
+    """The application behind the links and pixels of messages, and the questions of certification authorities."""
     return TrackingDoor(
-        app,
+        ChallengeDoor(app, context.db),
         db=context.db,
         clock=context.clock,
         tokens=tracking.Tokens(context.vault),
         lists=lists.change_subscription,
         recorder=recorder,
         places=places,
+        is_https_only=keyring.is_https_only,
     )
 
 
 async def _serve(
-    app: ASGIApp, sockets: list[socket.socket], stop: asyncio.Event, ready: Callable[[], None]
+    settings: Settings,
+    app: ASGIApp,
+    sockets: list[socket.socket],
+    stop: asyncio.Event,
+    ready: Callable[[], None],
+    tls: ssl.SSLContext | None = None,
 ) -> None:
+    """Serve one kind of listener; with TLS when there is a context for it."""
     config = uvicorn.Config(
         app,
         loop="none",
         http=BoundedProtocol,
-        lifespan="on",
+        lifespan="off" if tls else "on",  # once for the application, not for each listener
         log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         backlog=BACKLOG,
-        # X-Forwarded-* are read by the kit itself, for links only.
-        proxy_headers=False,
+        # Who speaks, and over what, from proxies that are known; links are made by the kit itself.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.proxies(),
+        ssl_context_factory=(lambda config, default: tls) if tls else None,
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets))

@@ -9,6 +9,7 @@ from postwright import (
     archives,
     arrivals,
     audit,
+    certificates,
     domains,
     events,
     forwarding,
@@ -38,6 +39,7 @@ from . import receiving
 from .context import Context
 from .notices import NoticeSender
 from .smtp import acceptor
+from .tls import own_names
 
 log = logging.getLogger("postwright.projector")
 
@@ -78,8 +80,16 @@ async def run(
     installation = domains.Installation.of(context.settings, context.hostname)
     checker = domains.Checker(context.settings, installation, context.db, context.clock)
     rotator = domains.Rotator(context.settings, context.db, context.clock, context.vault)
+    issuer = certificates.Issuer(
+        settings=context.settings,
+        db=context.db,
+        clock=context.clock,
+        vault=context.vault,
+        own=own_names(context.settings, context.hostname),
+    )
     ready()
     await asyncio.gather(
+        issuer.run(stop),
         *(_project(context, projection, stop) for projection in PROJECTIONS),
         _every(HOUSEKEEPING_SECONDS, lambda: _housekeeping(context), stop),
         _every(HOUSEKEEPING_SECONDS, lambda: _tls_reports(reporter), stop),
@@ -167,6 +177,7 @@ async def _let_go(context: Context, domain_id: str) -> None:
     await context.db.write(templates.forget_domain, domain_id)
     while await context.db.write(domains.forget_checks, domain_id, 1000):
         pass
+    await context.db.write(certificates.forget_domain, domain_id)
     await context.db.write(domains.forget_tombstone, domain_id)
 
 

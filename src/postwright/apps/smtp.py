@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from postwright.capture import CapturePolicy
+from postwright.certificates import Keyring
 from postwright.kernel import metrics
 from postwright.mail.smtp import Policy, Reply, SmtpServer
 from postwright.messages import Acceptor
@@ -23,7 +24,8 @@ async def run(
     ready: Callable[[], None],
 ) -> None:
     """Serve SMTP on the given sockets until `stop`; open sessions get to finish their message."""
-    tls = Certificate(context.settings, context.hostname)
+    keyring = Keyring(context.db, context.vault)
+    tls = Certificate(context.settings, context.hostname, keyring)
     submission = SubmissionPolicy(
         db=context.db,
         acceptor=acceptor(context),
@@ -47,11 +49,12 @@ async def run(
         for sock in listening:
             implicit = tls.context if name == "submission_tls" else None
             servers.append(await loop.create_server(partial(SmtpServer, policy), sock=sock, ssl=implicit))
-    watching = asyncio.create_task(tls.watch())
+    watching = [asyncio.create_task(tls.watch()), asyncio.create_task(keyring.watch())]
     counting = asyncio.create_task(_count(doors))
     ready()
     await stop.wait()
-    watching.cancel()
+    for task in watching:
+        task.cancel()
     counting.cancel()
     for server in servers:
         server.close()

@@ -46,9 +46,8 @@ class Supervisor:
         """Bind every listening socket. Raises StartFailed."""
         roles = self.roles
         if "http" in roles:
-            self._sockets["http"] = [
-                self._listen(address, "http") for address in self._settings.listen("http")
-            ]
+            for name in ("http", "https"):
+                self._sockets[name] = [self._listen(address, name) for address in self._settings.listen(name)]
         if "smtp" in roles:
             for name in ("submission", "submission_tls", "mx"):
                 self._sockets[name] = [self._listen(address, name) for address in self._settings.listen(name)]
@@ -138,7 +137,9 @@ class Supervisor:
         temporary.rename(path)
 
     def _spawn(self, role: str, name: str) -> None:
-        names = {"http": ["http"], "smtp": ["submission", "submission_tls", "mx", "capture"]}.get(role, [])
+        names = {"http": ["http", "https"], "smtp": ["submission", "submission_tls", "mx", "capture"]}.get(
+            role, []
+        )
         inherited = {key: [sock.fileno() for sock in self._sockets.get(key, [])] for key in names}
         ready_read, ready_write = os.pipe()
         task = {

@@ -1,16 +1,23 @@
-"""The certificate of the SMTP listeners: the operator's, or one of our own making so that STARTTLS always works."""
+"""The certificates of listeners.
+
+By default the operator's own (`tls_cert`), else the one that an authority gave for our name, else one of our own
+making, so that STARTTLS always works; for who names a host that has a certificate in the store, that one.
+"""
 
 import asyncio
 import logging
 import ssl
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from postwright.certificates import Keyring, server_context
 from postwright.kernel.settings import Settings
 
 from .supervisor import StartFailed
@@ -27,13 +34,17 @@ class Certificate:
     Raises StartFailed when the operator's files cannot be used.
     """
 
-    def __init__(self, settings: Settings, hostname: str) -> None:
+    def __init__(self, settings: Settings, hostname: str, keyring: Keyring | None = None) -> None:
         self._files: tuple[Path, ...] = ()
         if not settings.tls_cert:
             self.context = self_signed_context(settings.data_dir, hostname)
+            if keyring is not None:
+                keyring.attach(self.context, hostname.lower())
             return
         self._files = tuple(Path(name) for name in (settings.tls_cert, settings.tls_key) if name)
-        self.context = _server_context()
+        self.context = server_context()
+        if keyring is not None:
+            keyring.attach(self.context)
         try:
             self._state = self._look()
             _load(self.context, self._files)
@@ -53,7 +64,7 @@ class Certificate:
             if state == self._state:
                 return False
             # Tried on a context of its own first: half of a new pair must not spoil the one in use.
-            _load(_server_context(), self._files)
+            _load(server_context(), self._files)
             _load(self.context, self._files)
         except OSError as wrong:
             log.error("the new certificate cannot be used; the old one stays", extra={"reason": str(wrong)})
@@ -75,15 +86,31 @@ def self_signed_context(data: Path, hostname: str) -> ssl.SSLContext:
         temporary.touch(mode=0o600)
         temporary.write_bytes(_make(hostname))
         temporary.rename(path)
-    context = _server_context()
+    context = server_context()
     context.load_cert_chain(path)
     return context
 
 
-def _server_context() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
+def own_names(settings: Settings, hostname: str) -> tuple[str, ...]:
+    """The names of the installation itself that an authority is asked for: none when the operator has files.
+
+    That of mail servers and of links; only names that exist on the Internet, and not the machine's by chance.
+    """
+    if settings.tls_cert or not settings.acme_directory:
+        return ()
+    names = [hostname if settings.hostname else ""]
+    for address in (settings.public_url, settings.tracking_url):
+        parts = urlsplit(address)
+        names.append((parts.hostname or "") if parts.scheme == "https" else "")
+    return tuple(dict.fromkeys(name.lower() for name in names if "." in name and not _is_address(name)))
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _load(context: ssl.SSLContext, files: tuple[Path, ...]) -> None:

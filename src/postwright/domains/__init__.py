@@ -10,7 +10,7 @@ from postwright.kernel.passwords import NO_PASSWORD, verify_password
 
 from .checks import Checker, VerifyWindow
 from .credentials import Credential, hash_password, login
-from .dns import Installation, is_published
+from .dns import Installation, is_alias, is_published
 from .errors import BadDomain, DomainNotFound
 from .keys import KeyPair, SigningKey, new_key, signing_key_named, signing_keys
 from .records import Domain, Sendable, Tracking
@@ -33,7 +33,7 @@ from .service import (
     set_tracking,
     tombstones,
 )
-from .store import ids, of_name
+from .store import ids, of_name, web_schemes
 
 __all__ = [
     "NO_PASSWORD",
@@ -61,6 +61,7 @@ __all__ = [
     "hash_password",
     "ids",
     "ids_of_host",
+    "is_alias",
     "is_published",
     "login",
     "named",
@@ -76,4 +77,5 @@ __all__ = [
     "signing_keys",
     "tombstones",
     "verify_password",
+    "web_schemes",
 ]

@@ -152,6 +152,15 @@ async def is_published(settings: Settings, authority: str, selector: str, public
     return any(_same_key(text, public) for text in found)
 
 
+async def is_alias(settings: Settings, installation: Installation, host: str) -> bool | None:
+    """Whether the CNAME of a host leads to this installation; None: nobody could tell."""
+    try:
+        found = await _look_up(resolver(settings), host, "CNAME")
+    except (dns.exception.DNSException, OSError):
+        return None
+    return installation.hostname.lower() in found
+
+
 async def _look_up(asked: dns.asyncresolver.Resolver, name: str, kind: str) -> list[str]:
     try:
         answer = await asked.resolve(name, kind)

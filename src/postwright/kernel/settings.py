@@ -39,6 +39,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     key_file: str = ""  # encryption key of stored secrets; default: <data>/secret.key
     roles: str = "http,smtp,delivery,projector"
     http: str = ""  # listen addresses, host:port with commas
+    https: str = ""  # listen addresses of the same with TLS; default: none
+    # Networks with commas: proxies before us, whose X-Forwarded-For and X-Forwarded-Proto are believed; default: none
+    trusted_proxies: str = ""
+    # The ACME directory (RFC 8555) that certificates come from, such as
+    # https://acme-v02.api.letsencrypt.org/directory; default: no certificates. Setting it agrees to its terms.
+    acme_directory: str = ""
+    acme_email: str = ""  # whom the authority may write to
+    acme_ca: str = (
+        ""  # PEM file: who signed the directory's own certificate; default: the well-known authorities
+    )
+    acme_eab_kid: str = (
+        ""  # an account's id and key (base64url) at authorities that ask for them (RFC 8555 §7.3.4)
+    )
+    acme_eab_key: str = ""
     submission: str = ""
     submission_tls: str = ""  # submission with TLS from the first byte
     tls_cert: str = ""  # PEM file with the chain, of all SMTP listeners; default: one of our own making
@@ -121,7 +135,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return Path(self.key_file).resolve() if self.key_file else self.data_dir / "secret.key"
 
     def listen(self, name: str) -> list[tuple[str, int]]:
-        """The addresses to listen on for `name` (http, submission, submission_tls, mx); `none` for nowhere."""
+        """The addresses to listen on for `name` (http, https, submission, submission_tls, mx); `none` for nowhere."""
         text: str = getattr(self, name)
         if text == "none":
             return []
@@ -173,6 +187,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         except ValueError as wrong:
             raise SettingsError(f"{PREFIX}METRICS: {wrong}; loopback, open or networks expected") from wrong
 
+    def proxies(self) -> list[str]:
+        """The networks of proxies that are believed."""
+        texts = _split(self.trusted_proxies)
+        try:
+            return [str(ip_network(text)) for text in texts]
+        except ValueError as wrong:
+            raise SettingsError(f"{PREFIX}TRUSTED_PROXIES: {wrong}; networks with commas expected") from wrong
+
     def sources(self) -> list[tuple[str, str]]:
         """The declared source addresses with their EHLO names ("" when none was given)."""
         pairs = (part.partition("=") for part in _split(self.source_ips))
@@ -181,6 +203,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 _LISTEN_LOCAL = {
     "http": "127.0.0.1:8025",
+    "https": "",
     "submission": "127.0.0.1:2587",
     "submission_tls": "",
     "mx": "127.0.0.1:2525",
@@ -188,6 +211,7 @@ _LISTEN_LOCAL = {
 # RFC 6409 §3.1 and RFC 8314 §3.3; 2525 for networks that block the others (behaviour.md 3.2).
 _LISTEN_LIVE = {
     "http": "0.0.0.0:8025",
+    "https": "",
     "submission": "0.0.0.0:587,0.0.0.0:2525",
     "submission_tls": "0.0.0.0:465",
     "mx": "0.0.0.0:25",
@@ -257,8 +281,13 @@ def _checked(settings: Settings) -> Settings:
         raise SettingsError(
             f"{PREFIX}DELIVERY={settings.delivery}: capture, live or smarthost:HOST:PORT expected"
         )
-    for name in ("http", "submission", "submission_tls", "mx"):
+    for name in ("http", "https", "submission", "submission_tls", "mx"):
         settings.listen(name)
+    settings.proxies()
+    if settings.acme_directory and not settings.acme_directory.startswith("https://"):
+        raise SettingsError(f"{PREFIX}ACME_DIRECTORY={settings.acme_directory}: an https:// URL expected")
+    if bool(settings.acme_eab_kid) != bool(settings.acme_eab_key):
+        raise SettingsError(f"{PREFIX}ACME_EAB_KID and {PREFIX}ACME_EAB_KEY belong together")
     for name in ("retry", "webhook_retry", "route_retry"):
         settings.schedule(name)
     settings.metrics_readers()

@@ -39,7 +39,6 @@ class Server:
         self.folder = folder
         self._command = command or (str(Path(sys.executable).with_name("postwright")), "serve")
         self.api_key = settings.get("api_key", secrets.token_hex(16))
-        self.base_url = f"http://127.0.0.1:{http}"
         self.smtp = ("127.0.0.1", submission)
         self.mx = ("127.0.0.1", mx)
         self.log = folder / "server.log"
@@ -50,6 +49,7 @@ class Server:
             "mx": f"127.0.0.1:{mx}",
             "api_key": self.api_key,
         } | settings
+        self.base_url = f"http://{self.settings['http']}"
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:

@@ -8,6 +8,7 @@ A click or an open is kept before the answer (journal.py) and becomes an event a
 
 import contextlib
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, quote
 
@@ -35,6 +36,7 @@ _COMMON = [
     (b"x-robots-tag", b"noindex, nofollow"),
     (b"x-content-type-options", b"nosniff"),
 ]
+_HSTS = (b"strict-transport-security", b"max-age=31536000")  # a year; of this host alone
 _MAX_BODY = 16_384  # octets of an unsubscribe request
 # What may stand in a Location as it is: the reserved and unreserved of RFC 3986, and "%" of what is escaped already.
 _AS_IT_IS = "!#$%&'()*+,/:;=?@[]~-._"
@@ -53,6 +55,7 @@ class TrackingDoor:
         recorder: Recorder,
         places: Places,
         lists: Lists | None = None,
+        is_https_only: Callable[[str], bool] = lambda host: False,
     ) -> None:
         self._app = app
         self._db = db
@@ -61,6 +64,7 @@ class TrackingDoor:
         self._recorder = recorder
         self._places = places
         self._lists = lists
+        self._is_https_only = is_https_only
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request."""
@@ -77,6 +81,8 @@ class TrackingDoor:
             return
         headers = dict(scope["headers"])
         host = _host(headers)
+        if scope["scheme"] == "https" and self._is_https_only(host):
+            send = _strict(send)
         if kind == "c":
             await self._click(scope, headers, host, token, send)
         elif kind == "o":
@@ -171,6 +177,17 @@ class TrackingDoor:
 def _name(tx: Any, asked: Unsubscribe) -> str | None:
     domain = domains.by_id(tx, asked.domain_id.hex())
     return None if domain is None else domain.name
+
+
+def _strict(send: Any) -> Any:
+    """The same, with HSTS (RFC 6797): browsers that were here come back over TLS only."""
+
+    async def strict(event: Any) -> None:
+        if event["type"] == "http.response.start":
+            event["headers"].append(_HSTS)
+        await send(event)
+
+    return strict
 
 
 async def _html(send: Any, status: int, body: bytes) -> None:

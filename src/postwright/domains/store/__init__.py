@@ -35,6 +35,7 @@ from .domains import (
     set_domain,
     set_hash,
     tombstones,
+    web_schemes,
 )
 from .keys import (
     add_key,
@@ -103,5 +104,6 @@ __all__ = [
     "set_rotation",
     "signing_keys",
     "tombstones",
+    "web_schemes",
     "zone",
 ]

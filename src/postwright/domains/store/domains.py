@@ -91,6 +91,12 @@ def by_id(tx: Read, domain_id: str) -> Domain | None:
     return None if row is None else _domain(row)
 
 
+def web_schemes(tx: Read, domain_ids: Sequence[str]) -> dict[str, str]:
+    """How links of domains begin: http or https."""
+    rows = tx.rows(select(domains.c.id, domains.c.web_scheme).where(domains.c.id.in_(domain_ids)))
+    return {row.id: row.web_scheme for row in rows}
+
+
 def named(tx: Read, name: str) -> Domain | None:
     """The domain of that name, whosever it is."""
     row = tx.row(select(domains).where(domains.c.name == name))
