@@ -11,7 +11,7 @@ from postwright.apps.tls import self_signed_context
 from postwright.delivery import connector
 from postwright.testing.sink import Sink
 
-from .conftest import HOST, Rig
+from .conftest import HOST, Rig, Rigs
 
 
 @pytest.fixture
@@ -71,6 +71,33 @@ async def test_required_tls_waits_for_a_server_that_offers_it(rig: Rig, mx: Sink
     assert (event["event"], event["severity"]) == ("failed", "temporary")
     assert "does not offer TLS" in event["delivery-status"]["message"]
     assert mx.counts.mail == 0
+
+
+@pytest.mark.parametrize("tls", [True, False])
+async def test_the_table_of_limits_may_require_encryption_to_whomever(
+    rig_of: Rigs, mx: Sink, tls: bool
+) -> None:
+    if not tls:
+        mx.tls = None
+    rig = await rig_of('[site."mx0.there.test"]\nrequire_tls = true')
+    event = await rig.outcome()
+    if tls:
+        assert event["event"] == "delivered"
+        assert event["delivery-status"]["certificate-verified"] is False  # better than nothing
+        assert mx.messages[0].tls
+    else:
+        assert (event["event"], event["severity"]) == ("failed", "temporary")
+        assert "which the table of limits requires" in event["delivery-status"]["message"]
+        assert mx.counts.mail == 0
+
+
+async def test_where_the_table_requires_it_a_good_certificate_is_verified(
+    trusted: None, rig_of: Rigs, mx: Sink
+) -> None:
+    rig = await rig_of('[site."mx0.there.test"]\nrequire_tls = true')
+    event = await rig.outcome()
+    assert event["delivery-status"]["certificate-verified"] is True
+    assert mx.counts.connections == 1
 
 
 async def test_required_tls_is_not_sent_over_a_connection_that_was_open_in_clear(rig: Rig, mx: Sink) -> None:

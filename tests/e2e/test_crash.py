@@ -28,7 +28,7 @@ async def test_killed_between_the_answer_and_delivery(
     assert not sink.messages
     server.settings["roles"] = "http,smtp,delivery,projector"
     await server.start()
-    await sink.wait(60, 30)
+    await sink.wait(60, 90)
     assert await subjects(sink) == [f"s{n:03}" for n in range(60)]
 
 
@@ -40,14 +40,14 @@ async def test_killed_while_delivering(
     api = Api(server, http)
     await asyncio.gather(*(api.send(subject=f"s{n:03}") for n in range(150)))
     for wanted in (20, 50, 80):
-        await sink.wait(wanted, 30)
+        await sink.wait(wanted, 90)
         await server.restart()
     await _all_arrive(sink, 150)
 
 
 async def _all_arrive(sink: Sink, count: int) -> None:
     wanted = {f"s{n:03}" for n in range(count)}
-    for _ in range(600):
+    for _ in range(2400):
         seen = await subjects(sink)
         if set(seen) == wanted:
             break
@@ -110,5 +110,23 @@ async def test_sigterm_finishes_what_is_in_flight(
     await sink.wait(10, 20)
     assert await server.terminate() == 0
     await server.start()
-    await sink.wait(100, 30)
+    await sink.wait(100, 90)
     assert await subjects(sink) == [f"s{n:03}" for n in range(100)]  # none twice
+
+
+async def test_sigterm_with_a_message_half_way_waits_for_its_reply(
+    start_server: Any, settings: dict[str, str], http: aiohttp.ClientSession, sink: Sink
+) -> None:
+    sink.fail("bob", at="MESSAGE", delay=3, times=1)
+    server = await start_server(**settings)
+    api = Api(server, http)
+    sent = await api.send()
+    async with asyncio.timeout(30):
+        while not sink.counts.data:  # noqa: ASYNC110  the sink has no event for it
+            await asyncio.sleep(0.01)
+    assert await server.terminate() == 0
+    assert len(sink.messages) == 1
+    await server.start()
+    await api.wait_event("delivered", sent, timeout=30)
+    await asyncio.sleep(2)  # the retry schedule has one second
+    assert len(sink.messages) == 1

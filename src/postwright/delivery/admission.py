@@ -2,6 +2,7 @@
 
 from postwright.kernel.clock import Clock
 
+from . import metering
 from .outcome import Attempt
 from .places import Place
 from .shaping import Board, Gates, Policy, Reactions, Shaping, Slot
@@ -60,7 +61,10 @@ class Admission:
         """A message was taken. True: there may be one connection more."""
         policy = self.policy(place, source)
         gate = self.gate(place, source)
-        return policy.adaptive and gate.pace.clean(self._clock.now(), policy.connections)
+        if not policy.adaptive or not gate.pace.clean(self._clock.now(), policy.connections):
+            return False
+        metering.bears(place.provider, source, gate.pace.limit)
+        return True
 
     async def refused(self, place: Place, source: str, account_id: str, attempt: Attempt) -> None:
         """A server said no: what the table's rules and the wish for less lead to."""
@@ -87,7 +91,9 @@ class Admission:
         if not self.policy(place, source).adaptive:
             return
         gate = self.gate(place, source)
-        if gate.pace.slow_down(self._clock.now(), gate.open):
+        often = gate.pace.slow_down(self._clock.now(), gate.open)
+        metering.bears(place.provider, source, gate.pace.limit)
+        if often:
             await self.board.suspend(
                 site=place.site,
                 source=source,

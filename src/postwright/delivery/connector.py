@@ -55,7 +55,7 @@ class Link(msgspec.Struct):
         """Whether it is what a message demands."""
         if not wanted.required:
             return True
-        if self.client.tls is None or (wanted.verify and not self.trusted):
+        if self.client.tls is None or (wanted.verify and not wanted.lenient and not self.trusted):
             return False
         return not wanted.pins or (self.verified and self.demand.pins == wanted.pins)
 
@@ -113,11 +113,13 @@ class Connector:
         """Where a message to `host` leaves from."""
         return self.sources.choose(meta, site, host.address)
 
-    async def suits(self, link: Link, route: Route, meta: Meta, site: str) -> bool:
-        """Whether a message could have opened `link` itself."""
+    async def suits(
+        self, link: Link, route: Route, meta: Meta, site: str, *, encrypted: bool = False
+    ) -> bool:
+        """Whether a message could have opened `link` itself; `encrypted`: the table of limits requires that."""
         if self.source(meta, site, link.host) != link.source:
             return False
-        tls, now = Tls.of(meta), time.monotonic()
+        tls, now = Tls.of(meta, encrypted), time.monotonic()
         known, asked, until = link.suited
         if known is route and asked == tls and now < until:
             return True
@@ -131,8 +133,12 @@ class Connector:
             link.suited = (route, tls, now + SUITED_SECONDS)
         return suits
 
-    async def open(self, route: Route, meta: Meta, site: str) -> Link:
-        """A connection to the first host that takes one. Raises Unroutable, HostRefused."""
+    async def open(self, route: Route, meta: Meta, site: str, *, encrypted: bool = False) -> Link:
+        """A connection to the first host that takes one, never in clear if `encrypted`.
+
+        Raises Unroutable, HostRefused.
+        """
+        tls = Tls.of(meta, encrypted)
         refusals: list[HostRefused] = []
         tried: list[Try] = []
         problem = ""
@@ -143,7 +149,7 @@ class Connector:
             try:
                 if source is None:
                     raise ConnectError(f"no source address reaches {host.address}")
-                link = await self._open(route, host, source, Tls.of(meta), dialogue)
+                link = await self._open(route, host, source, tls, dialogue)
                 link.tried = tried
                 return link
             except SmtpError as no:
@@ -213,7 +219,7 @@ class Connector:
                 local = link.client.local_address
                 link.client.abort()
                 self._remember(host, context, wrong)
-                if wanted.required:
+                if wanted.required and (context is self._trusting or not wanted.lenient):
                     self._count(route, host, wanted, _kind(wrong), local)
                 continue
             link.trusted = context is self._verifying
@@ -237,11 +243,11 @@ class Connector:
         """The ways to encrypt, in the order to try them; without any it goes in clear."""
         if not host.outside:
             return []
-        if wanted.required:
+        if wanted.required and not wanted.lenient:
             return [self._verifying if wanted.verify else self._trusting]
         now = time.monotonic()
         if self._broken.get(host.address, (0.0, ""))[0] > now:
-            return []
+            return [self._trusting] if wanted.required else []
         if not wanted.verify or self._invalid.get(host.address, (0.0, ""))[0] > now:
             return [self._trusting]
         return [self._verifying, self._trusting]  # encrypted to somebody beats clear to everybody
@@ -303,7 +309,8 @@ class NotPinned(Exception):
 
 
 def _who(wanted: Demand) -> str:
-    return {"sts": "the MTA-STS policy", "dane": "the DANE policy"}.get(wanted.policy, "the message")
+    own = "the table of limits" if wanted.lenient else "the message"
+    return {"sts": "the MTA-STS policy", "dane": "the DANE policy"}.get(wanted.policy, own)
 
 
 def _kind(wrong: Exception) -> str:

@@ -14,11 +14,22 @@ class Tls(msgspec.Struct, frozen=True):
     required: bool
     verify: bool
     heeds: bool = True  # what the destination publishes
+    encrypted: bool = False  # never in clear, because the table of limits says so
 
     @classmethod
-    def of(cls, meta: Meta) -> "Tls":
-        """What `meta` asks for."""
-        return cls(bool(meta.require_tls), not meta.skip_verification, not meta.tls_report)
+    def of(cls, meta: Meta, encrypted: bool = False) -> "Tls":
+        """What `meta` asks for, where the table requires encryption or not. A TLS report goes anyway."""
+        heeds = not meta.tls_report
+        return cls(bool(meta.require_tls), not meta.skip_verification, heeds, encrypted and heeds)
+
+    @property
+    def own(self) -> "Demand":
+        """What holds where the destination publishes nothing."""
+        if self.required:
+            return Demand("require", required=True, verify=self.verify)
+        if self.encrypted:
+            return Demand("require", required=True, verify=self.verify, lenient=True)
+        return Demand("opportunistic", verify=self.verify)
 
 
 class Demand(msgspec.Struct, frozen=True):
@@ -32,6 +43,7 @@ class Demand(msgspec.Struct, frozen=True):
     all_pins: tuple[Pin, ...] = ()  # also those of no use, for reports
     sts: StsPolicy | None = None  # also one that is only tested, for reports
     allowed: bool = True  # the host is one that the MTA-STS policy names
+    lenient: bool = False  # any certificate will do where there is no valid one, although it is required
 
 
 class Withheld(Exception):
@@ -52,9 +64,8 @@ async def demand(policies: Policies | None, route: Route, host: Host, tls: Tls) 
     """
     if not host.outside:
         return NOTHING
-    own = "require" if tls.required else "opportunistic"
     if policies is None or not route.published or not tls.heeds:
-        return Demand(own, tls.required, tls.verify)
+        return tls.own
     sts = await policies.sts(route.domain)
     enforced = sts is not None and sts.mode == "enforce"
     if route.secure and host.secure:
@@ -73,10 +84,10 @@ async def demand(policies: Policies | None, route: Route, host: Host, tls: Tls) 
             verify = enforced or (tls.required and tls.verify)
             return Demand("dane", True, verify, all_pins=found, sts=sts)
     if sts is None:
-        return Demand(own, tls.required, tls.verify)
+        return tls.own
     allowed = sts.allows(host.name)
     if not enforced:
-        return Demand(own, tls.required, tls.verify, sts=sts, allowed=allowed)
+        return msgspec.structs.replace(tls.own, sts=sts, allowed=allowed)
     strict = Demand("sts", required=True, verify=True, sts=sts, allowed=allowed)
     if not allowed:
         text = f"{host.name} is none of the hosts that the MTA-STS policy of {route.domain} allows"

@@ -3,7 +3,6 @@
 from postwright import queue
 from postwright.kernel.clock import SECOND
 from postwright.kernel.metrics import Counter, Gauge, Histogram
-from postwright.messages import facts
 
 from .outcome import Attempt
 
@@ -29,6 +28,19 @@ _FULL = Counter(
 ).labels()
 IN_FLIGHT = Gauge("in_flight", "Recipients that delivery processes have claimed.").labels()
 
+_THROTTLED = Counter(
+    "throttled_total",
+    "Recipients that had to wait: for a connection or their turn, parked for a full or a suspended destination.",
+    ("reason",),
+)
+_PACE = Gauge(
+    "aimd_limit",
+    "Connections that a provider has shown to bear, at the site that changed last.",
+    ("provider", "source"),
+)
+_UNCATEGORIZED = Counter("uncategorized_total", "Refusals that no rule recognised.").labels()
+_ABORTS = Counter("session_aborts_total", "Sessions that ended without a reply.", ("stage",))
+
 _PHASES = ("dns", "connect", "greeting", "ehlo", "tls", "envelope", "data", "dot")
 
 
@@ -38,9 +50,8 @@ def began(item: queue.Item, now: int, due_at: int = 0) -> None:
         _TARDINESS.observe(max(0.0, (now - max(due_at, item.accepted_at)) / SECOND))
 
 
-def ended(item: queue.Item, attempt: Attempt, source: str) -> None:
+def ended(item: queue.Item, attempt: Attempt, source: str, provider: str) -> None:
     """An attempt ended and is recorded; `source` is an address of ours, or ""."""
-    provider = facts.provider(item.site)
     verdict = attempt.verdict
     if verdict is None:
         _DELIVERED.labels(provider, source).inc()
@@ -51,6 +62,8 @@ def ended(item: queue.Item, attempt: Attempt, source: str) -> None:
         _TEMPORARY.labels(provider, source, verdict.reason).inc()
     if attempt.ambiguous:
         _AMBIGUOUS.inc()
+    if verdict is not None and attempt.answered and not verdict.rule:
+        _UNCATEGORIZED.inc()
     if not attempt.mx_host:
         _FAILED.labels(str(attempt.code)).inc()
         return
@@ -81,6 +94,22 @@ def held() -> None:
 def lost(count: int) -> None:
     """Leases ended."""
     _EXPIRED_LEASES.inc(count)
+
+
+def waits(reason: str, count: int = 1) -> None:
+    """Recipients wait: connections · rate · suspended · throttled."""
+    _THROTTLED.labels(reason).inc(count)
+
+
+def bears(provider: str, source: str, connections: int) -> None:
+    """What a receiver has shown to bear has changed; only providers by name, of which there are few."""
+    if provider:
+        _PACE.labels(provider, source).set(connections)
+
+
+def aborted(stage: str) -> None:
+    """A connection was lost, or given up for its slowness, at a stage of the protocol."""
+    _ABORTS.labels(stage).inc()
 
 
 def overflowed(count: int) -> None:

@@ -4,10 +4,21 @@ from functools import lru_cache
 
 import msgspec
 
+from postwright.messages import facts
+
 from .destinations import Destinations, Route, Unroutable
 from .shaping import Shaping, site_name
 
 _SEPARATOR = "\t"  # is in no host name
+# Sections of the table of limits, and what Mailgun calls who runs them (behaviour.md 6.2).
+_NAMES = {
+    "google": "Gmail",
+    "yahoo": "Yahoo",
+    "outlook": "Outlook",
+    "office365": "Outlook",
+    "microsoft": "Outlook",
+    "icloud": "Apple",
+}
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -17,6 +28,15 @@ class Place(msgspec.Struct, frozen=True):
     provider: str = ""
     domain: str = ""  # the domain whose own section of the table makes it a destination
     local: bool = False  # the one host that takes everything (capture, smarthost)
+
+
+TEST = Place("test mode", local=True)  # what is sent in test mode goes nowhere, and waits for nobody
+
+
+def provider(place: Place | None, domain: str) -> str:
+    """Who runs the mailboxes of `domain`: by its MX hosts where the table knows them, else by its name."""
+    known = place.provider if place is not None else ""
+    return _NAMES.get(known, known) or facts.provider(domain)
 
 
 def parked_key(site: str, source: str = "", account_id: str = "") -> str:

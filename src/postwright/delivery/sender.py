@@ -4,13 +4,13 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import msgspec
 
-from postwright import queue
+from postwright import messages, queue
 from postwright.failures import Classifier
 from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db, StoreUnavailable
@@ -25,7 +25,7 @@ from .admission import Admission
 from .connector import Connector
 from .destinations import Destinations, Host
 from .outcome import Attempt, Recorder
-from .places import Places
+from .places import TEST, Place, Places, provider
 from .replies import of_reply
 from .signing import Signers
 
@@ -129,13 +129,40 @@ class Sender:
         meta = msgspec.structs.replace(loaded.meta, sending_ip="", ips=",".join(target.source_ips))
         return msgspec.structs.replace(loaded, meta=meta), None
 
+    async def detours(self, items: Sequence[queue.Item]) -> dict[int, Place]:
+        """Where those wait, by their numbers, that do not go where their domain leads.
+
+        Test mode needs no route, and what an operator's rule sends to another host does not wait for the first.
+        Only where it may matter is a message looked at for that.
+        """
+        rerouted = self.levers.elsewhere
+        looked = items if rerouted else [each for each in items if self.places.of(each.site) is None]
+        if not looked:
+            return {}
+        metas = await self.db.read(messages.metas, {item.message for item in looked})
+        found: dict[int, Place] = {}
+        for item in looked:
+            meta = metas.get(item.message)
+            if meta is None:
+                continue
+            if meta.test_mode:
+                found[item.id] = TEST
+            elif rerouted:
+                rule = self.levers.reroute(self._subject(item, meta))
+                if rule is not None and rule.target is not None and rule.target.host:
+                    found[item.id] = Place(str(rule.target), local=True)
+        return found
+
     def _subject(self, item: queue.Item, meta: Meta) -> Subject:
+        place = self.places.of(item.site)
+
         def source() -> str:
-            place = self.places.of(item.site)
             chosen = self.connector.sources.choose(meta, place.site if place else item.site, "")
             return chosen.address if chosen else ""
 
-        return Subject(item.account_id, item.domain_id, item.site, meta.tags, source)
+        return Subject(
+            item.account_id, item.domain_id, item.site, meta.tags, source, provider(place, item.site)
+        )
 
     async def _copy(
         self, loaded: Loaded, personal: Personal | None, recipient: str

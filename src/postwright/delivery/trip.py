@@ -22,7 +22,7 @@ from .admission import Admission, per_connection
 from .connector import HostRefused, Link
 from .destinations import Route, Unroutable
 from .outcome import TEST_MODE, Attempt
-from .places import Place, parked_key
+from .places import Place, parked_key, provider
 from .replies import UNREACHED, disliked, of_loss, trace, tried, went_stale
 from .sender import STORE_RETRY_SECONDS, Job, Sender
 from .shaping import Policy, Slot
@@ -193,7 +193,8 @@ class Trip:
     def _recorded(self, outcome: _Call) -> None:
         failpoints.hit("delivery.recorded")
         _, item, _, _, attempt = outcome[1]
-        metering.ended(item, attempt, self._sender.connector.sources.ours(attempt.sending_ip))
+        source = self._sender.connector.sources.ours(attempt.sending_ip)
+        metering.ended(item, attempt, source, provider(self._yard.place, item.site))
 
     async def close(self) -> None:
         """Say goodbye and give the connection's place to others."""
@@ -226,6 +227,7 @@ class Trip:
             policy = admission.policy(place, address)
             at = max(at, admission.gates.connect_turn(place.site, address, policy))
         if at > self._sender.clock.now():
+            metering.waits("rate")
             await self.flush()
             await self._yard.pause(self._sender.clock.sleep_until(at))
         return None
@@ -237,6 +239,7 @@ class Trip:
             if isinstance(got, Slot):
                 self._slot, self._source = got, source
                 return
+            metering.waits("connections")
             await self.flush()
             await self._yard.pause(got.wait())
 
@@ -315,6 +318,8 @@ class Trip:
                 if isinstance(ended, SmtpError)
                 else of_loss(ended, link.host, site)
             )
+            if isinstance(ended, Disconnected):
+                metering.aborted(ended.stage)
         attempt.trace = trace(link, result, reused=kept is not None)
         attempt.tls, attempt.verified = link.client.tls is not None, link.verified
         attempt.utf8 = "SMTPUTF8" in link.client.capabilities
@@ -342,7 +347,9 @@ class Trip:
         if gate.dead_until > now:
             raise Unroutable(499, gate.problem)  # its hosts were asked a moment ago
         try:
-            self._link = await self._sender.connector.open(route, meta, site)
+            self._link = await self._sender.connector.open(
+                route, meta, site, encrypted=self._policy().require_tls
+            )
         except Unroutable as no:
             gate.problem = no.text
             gate.failed(now, self._policy().failures)
@@ -355,9 +362,10 @@ class Trip:
         link = self._link
         if link is None or not link.client.reusable:
             return False
-        if link.sent >= self._policy().messages_per_connection:
+        policy = self._policy()
+        if link.sent >= policy.messages_per_connection:
             return False
-        return await self._sender.connector.suits(link, route, meta, site)
+        return await self._sender.connector.suits(link, route, meta, site, encrypted=policy.require_tls)
 
 
 def _exchange(tx: Write, outcome: _Call | None, begin: Callable[..., bool], *args: Any) -> bool:

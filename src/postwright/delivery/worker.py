@@ -21,7 +21,7 @@ from postwright.spool import Spool
 from postwright.tlspolicy import Policies
 from postwright.tlsrpt import Collector
 
-from . import metering
+from . import metering, waiting
 from .admission import READY, Admission
 from .connector import Connector
 from .destinations import Destinations, Route, Unroutable
@@ -114,6 +114,7 @@ class Delivery:
         self._turns = queue.Turns()
         self._parked: dict[str, queue.Turns] = {}
         self._foreign: dict[str, float] = {}
+        self._followed: set[int] = set()  # rules to other hosts, for which what was parked has been let go
 
     async def run(self, stop: asyncio.Event) -> None:
         """Claim and deliver until `stop` is set, then finish what is being sent."""
@@ -137,8 +138,8 @@ class Delivery:
             for task in self._tasks:
                 task.cancel()
             left = await asyncio.gather(*(site.drain() for site in list(self._sites.values())))
-            waiting = [item for items in (*left, *self._asking.values()) for item in items]
-            await self._db.write(queue.give_back, waiting, self._clock.now())
+            back = [item for items in (*left, *self._asking.values()) for item in items]
+            await self._db.write(queue.give_back, back, self._clock.now())
             self._sender.close()
             await self._connector.close()
             await self._tls_results.flush()
@@ -148,9 +149,8 @@ class Delivery:
     async def _claim(self) -> int:
         """Lease what is due. How many; at least 1 when another look is worth while."""
         room = IN_FLIGHT - self._in_flight
-        if self._one_site and self._sites:
-            (site,) = self._sites.values()
-            room = min(room, READY - len(site))
+        if self._one_site:
+            room = min([room, *(READY - len(site) for site in self._sites.values())])
         if room < CLAIM // 2 or not await self._db.read(queue.any_due, self._clock.now()):
             return 0
         items = await self._db.write(queue.claim, self._clock.now(), min(room, CLAIM), self._turns)
@@ -185,14 +185,17 @@ class Delivery:
     async def _place(self, items: list[queue.Item]) -> None:
         """Hand recipients to their sites; what a site has no room for is parked."""
         overflow: dict[str, list[queue.Item]] = {}
+        self._in_flight += len(items)
+        detours = await self._sender.detours(items)
         for item in items:
-            self._in_flight += 1
-            waiting = self._asking.get(item.site)
-            place = None if waiting is not None else self._places.of(item.site)
+            others = self._asking.get(item.site)
+            place = detours.get(item.id)
+            if place is None and others is None:
+                place = self._places.of(item.site)
             if place is not None:
                 self._put(item, place, overflow)
-            elif waiting is not None:
-                waiting.append(item)
+            elif others is not None:
+                others.append(item)
             else:
                 self._asking[item.site] = [item]
                 task = asyncio.create_task(self._ask(item.site))
@@ -241,7 +244,9 @@ class Delivery:
             await self._park(items, key)
 
     async def _park(self, items: list[queue.Item], key: str) -> None:
-        await self._sender.recorded(queue.park, items, key)
+        until = self.board.until(*parked_scope(key))
+        metering.waits("suspended" if until else "throttled", len(items))
+        await self._sender.recorded(waiting.park, self._clock.now(), items, key, until)
         self._parked.setdefault(key, queue.Turns())
 
     def _finished(self) -> None:
@@ -296,6 +301,10 @@ class Delivery:
         """Read the rules; when that fails, those of before hold. Whether it worked."""
         try:
             await self._levers.refresh()
+            for rule in self._levers.elsewhere:
+                if rule.id not in self._followed:
+                    await waiting.release(self._db, rule)
+                    self._followed.add(rule.id)
         except Exception:
             log.exception("operators' rules cannot be read")
             return False

@@ -21,7 +21,7 @@ class Subject(msgspec.Struct, frozen=True):
     recipient_domain: str
     tags: list[str]
     source: Callable[[], str]  # the address it would leave from; asked only where a rule is about that
-    provider: str = ""  # by its MX hosts, where that is known
+    provider: str = ""  # by its MX hosts, where they are known
 
 
 def matches(filter: Filter, subject: Subject) -> bool:
@@ -30,14 +30,14 @@ def matches(filter: Filter, subject: Subject) -> bool:
         (not filter.account or filter.account == subject.account_id)
         and (not filter.domain_id or filter.domain_id == subject.domain_id)
         and (not filter.recipient_domain or filter.recipient_domain == subject.recipient_domain)
-        and (not filter.provider or filter.provider.lower() in _providers(subject))
+        and (not filter.provider or filter.provider.lower() == _provider(subject).lower())
         and (not filter.tag or filter.tag in subject.tags)
         and (not filter.source_ip or filter.source_ip == subject.source())
     )
 
 
-def _providers(subject: Subject) -> tuple[str, str]:
-    return facts.provider(subject.recipient_domain).lower(), subject.provider.lower()
+def _provider(subject: Subject) -> str:
+    return subject.provider or facts.provider(subject.recipient_domain)
 
 
 class Levers:
@@ -47,6 +47,7 @@ class Levers:
         self._db = db
         self._pauses: tuple[Rule, ...] = ()
         self._reroutes: tuple[Rule, ...] = ()
+        self.elsewhere: tuple[Rule, ...] = ()  # those that send to another host
 
     @property
     def any(self) -> bool:
@@ -63,6 +64,7 @@ class Levers:
         self._pauses = tuple(rule for rule in every if rule.kind == PAUSE)
         # The newest decision wins.
         self._reroutes = tuple(rule for rule in reversed(every) if rule.kind != PAUSE)
+        self.elsewhere = tuple(rule for rule in self._reroutes if rule.target and rule.target.host)
 
     def pause(self, subject: Subject) -> Rule | None:
         """The rule that holds a recipient."""

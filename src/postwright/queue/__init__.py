@@ -51,6 +51,7 @@ from .service import (
     recover,
     release_all,
     start,
+    unpark,
     waiting,
 )
 
@@ -86,5 +87,6 @@ __all__ = [
     "release",
     "release_all",
     "start",
+    "unpark",
     "waiting",
 ]

@@ -53,6 +53,7 @@ class Item(msgspec.Struct, frozen=True):
     last_code: int
     last_reply: str
     personal: bytes
+    parked: str = ""  # the destination that it was parked for since its last attempt
 
 
 class Turns:
@@ -176,6 +177,11 @@ def _accounts(tx: Write, now: int, turns: Turns, lane: int, site: str) -> list[t
 def park(tx: Write, items: Iterable[Item], site: str) -> None:
     """Let recipients wait until `site` takes more; they are out of the way of all others until then."""
     store.park(tx, [(site, item.id, item.token) for item in items])
+
+
+def unpark(tx: Write, keys: Iterable[int]) -> int:
+    """Let parked recipients be claimed by anybody again; how many there were."""
+    return sum(store.unpark(tx, key) for key in keys)
 
 
 def parked_sites(tx: Read, after: str, limit: int) -> list[str]:

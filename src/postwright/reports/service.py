@@ -9,9 +9,17 @@ from postwright import domains, events
 from postwright.failures import Classifier, Verdict, classifier
 from postwright.kernel.clock import SECOND, Clock
 from postwright.kernel.db import Db, Read, Write
+from postwright.kernel.metrics import Counter
 from postwright.kernel.secrets import Vault
 from postwright.mail import arf, dsn
 from postwright.messages import Trace, Traces, domain_of, facts, storage_key
+
+_BOUNCES = Counter("oob_total", "Bounces that came by mail after delivery, by what they led to.", ("match",))
+_COMPLAINTS = Counter(
+    "complaints_total",
+    "Feedback reports of receivers, by what they led to; their ratio is to delivered_total.",
+    ("match",),
+)
 
 # A mark is good for 30 days (delivery-engineering.md 5.2) after the latest time a message can be due and tried.
 LIFETIME = (30 + 8) * 86400 * SECOND
@@ -54,6 +62,11 @@ class Reports:
 
     async def take_dsn(self, recipient: str, raw: bytes) -> Taken:
         """Take a message that came to the bounce address `recipient`. Raises StoreUnavailable."""
+        taken = await self._take_dsn(recipient, raw)
+        _BOUNCES.labels(taken.result).inc()
+        return taken
+
+    async def _take_dsn(self, recipient: str, raw: bytes) -> Taken:
         trace = self._traces.read_sender(recipient)
         if trace is None:
             return Taken("ignored", "not a bounce address of ours")
@@ -69,6 +82,11 @@ class Reports:
 
     async def take_arf(self, raw: bytes) -> Taken:
         """Take a feedback report, whoever sent it: what counts is our mark. Raises StoreUnavailable."""
+        taken = await self._take_arf(raw)
+        _COMPLAINTS.labels(taken.result).inc()
+        return taken
+
+    async def _take_arf(self, raw: bytes) -> Taken:
         complaint = arf.parse(raw)
         if complaint is None:
             return Taken("ignored", "not a feedback report")

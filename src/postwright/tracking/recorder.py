@@ -14,6 +14,7 @@ from postwright.events import Event
 from postwright.kernel import failpoints
 from postwright.kernel.clock import SECOND, Clock
 from postwright.kernel.db import Db, Read, StoreUnavailable, Write
+from postwright.kernel.metrics import Counter
 
 from . import store
 from .clients import client
@@ -22,6 +23,10 @@ from .places import Places, is_public
 from .tokens import unpack_id
 
 log = logging.getLogger("postwright.tracking")
+
+_HITS = Counter(
+    "track_hits_total", "Opens and clicks told, by the kind of machine where it was one.", ("kind", "bot")
+)
 
 BATCH = 32  # hits a transaction: the loop that writes them also answers
 PAUSE_SECONDS = 1.0
@@ -164,7 +169,8 @@ class Recorder:
                 return
             failpoints.hit("tracking.telling")
             try:
-                await self._db.write(self._store, journal.name, position, hits)
+                for name, bot in await self._db.write(self._store, journal.name, position, hits):
+                    _HITS.labels(name, bot).inc()
             except StoreUnavailable:
                 raise
             except Exception:
@@ -180,12 +186,14 @@ class Recorder:
         journal.remove()
         await self._db.write(store.drop_journal, journal.name)
 
-    def _store(self, tx: Write, name: str, position: int, hits: list[Hit]) -> None:
+    def _store(self, tx: Write, name: str, position: int, hits: list[Hit]) -> list[tuple[str, str]]:
+        """Tell hits; name and kind of machine of each event that came of them."""
         events.hold(tx)
         told = [event for hit in hits if (event := self._event(tx, hit)) is not None]
         if told:
             events.append(tx, self._clock.now(), told)
         store.set_position(tx, name, position)
+        return [(event.name, event.data["client-info"].get("bot", "")) for event in told]
 
     def _event(self, tx: Write, hit: Hit) -> Event | None:
         """The event of a hit; None when it is an open seen a moment ago, or its domain is gone."""

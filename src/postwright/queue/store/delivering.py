@@ -28,6 +28,7 @@ _LEASE_COLUMNS = (
     queue.c.last_code,
     queue.c.last_reply,
     queue.c.personal,
+    queue.c.parked,
 )
 
 
@@ -118,6 +119,7 @@ _DEFER = Prepared(
         ambiguous=bindparam("flag"),
         lease_token=literal_column("''"),
         started=literal_column("0"),
+        parked=literal_column("''"),
     ),
     ("due", "tries", "code", "reply", "flag", "key", "token"),
 )
@@ -142,6 +144,14 @@ _PARK = Prepared(
         started=literal_column("0"),
     ),
     ("site_name", "key", "token"),
+)
+
+
+_UNPARK = Prepared(
+    update(queue)
+    .where(queue.c.id == bindparam("key"), queue.c.state == PARKED)
+    .values(state=QUEUED, parked=literal_column("''")),
+    ("key",),
 )
 
 
@@ -176,6 +186,11 @@ def claim_ended(tx: Write, now: int, until: int, token: str, count: int) -> list
 def park(tx: Write, rows: Sequence[Sequence[Any]]) -> None:
     """Park leased rows: (site, id, token)."""
     tx.do_many(_PARK, rows)
+
+
+def unpark(tx: Write, key: int) -> int:
+    """Return a parked row to the queue."""
+    return tx.do(_UNPARK, (key,))
 
 
 def parked_sites(tx: Read, after: str, count: int) -> list[str]:
