@@ -1,13 +1,14 @@
 """Leases: one holder at a time, and nothing is lost with a holder."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
 from postwright import queue
 from postwright.kernel.clock import SECOND
-from postwright.kernel.db import Db
+from postwright.kernel.db import Db, Write, open_db
 from postwright.queue.tables import queue as table
 
 NOW = 1_800_000_000 * SECOND
@@ -204,3 +205,34 @@ async def test_given_back_rows_keep_their_attempts(filled: Db) -> None:
     assert [item.attempts for item in again] == [0] * 10
     await filled.write(queue.give_back, claimed, NOW)  # a stale token moves nothing
     assert await filled.write(queue.claim, NOW + SECOND, 10) == []
+
+
+async def test_of_two_workers_each_row_is_finished_by_one_and_a_stale_lease_finishes_nothing(
+    db: Db, database_url: str, tmp_path: Path
+) -> None:
+    """Scenario 7 of delivery-engineering.md section 10."""
+    await fill(db, "a", 0, 10, 1000)
+    stale = await db.write(queue.claim, NOW, 50)
+    later = NOW + (queue.LEASE_SECONDS + 1) * SECOND
+    assert await db.write(queue.recover, later, 900) == 50
+    now = later + 3600 * SECOND
+    other = open_db(database_url, tmp_path)
+
+    def take(tx: Write) -> list[int]:
+        items = queue.claim(tx, now, 100)
+        assert all(queue.start(tx, item, now) for item in items)
+        return [item.id for item in items if queue.finish(tx, item)]
+
+    async def work(mine: Db) -> list[int]:
+        done: list[int] = []
+        while some := await mine.write(take):
+            done += some
+            if stale:
+                assert not await mine.write(queue.finish, stale.pop())
+        return done
+
+    first, second = await asyncio.gather(work(db), work(other))
+    await other.close()
+    assert sorted(first + second) == list(range(10_000))  # all, and none by both
+    assert first and second and not stale
+    assert await rows(db) == 0

@@ -1,6 +1,7 @@
 """The program of one role's process: reads its task from standard input, works until SIGTERM."""
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -17,6 +18,8 @@ from postwright.kernel.settings import Settings
 from . import delivery, http, projector, smtp
 from .context import Context, open_context
 from .pulse import Pulse
+
+GC_THRESHOLDS = (20_000, 20, 20)
 
 Sockets = dict[str, list[socket.socket]]
 Runner = Callable[[Context, Sockets, asyncio.Event, Callable[[], None]], Awaitable[None]]
@@ -39,6 +42,11 @@ def main() -> None:
     sockets = {name: [socket.socket(fileno=fd) for fd in fds] for name, fds in task["sockets"].items()}
     context = open_context(settings, task["role"])
     metrics.open_file(settings.data_dir / "metrics", task["name"])
+    # What start-up made stays for ever: the collector need not look at it each time. And a message makes some
+    # hundred objects that die without it, so that the default of 700 means a look for every few messages.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     uvloop.run(_run(task["role"], context, sockets, task["ready"]))
 
 

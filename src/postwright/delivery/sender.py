@@ -5,7 +5,6 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import msgspec
@@ -23,6 +22,7 @@ from postwright.tracking import Tokens
 
 from .admission import Admission
 from .connector import Connector
+from .copies import Copies
 from .destinations import Destinations, Host
 from .outcome import Attempt, Recorder
 from .places import TEST, Place, Places, provider
@@ -32,8 +32,6 @@ from .signing import Signers
 log = logging.getLogger("postwright.delivery")
 
 STORE_RETRY_SECONDS = 1.0
-# RSA gives the interpreter lock back, so that signing runs beside the event loop.
-SIGNING_THREADS = 2
 SHARED = 16  # messages to several recipients whose signed copy is kept for the next of them
 SHARED_SIZE = 1024 * 1024
 
@@ -80,11 +78,11 @@ class Sender:
         self._links = Tokens(vault)
         self._begun: dict[int, tuple[queue.Item, float]] = {}  # attempts, and when their lease was confirmed
         self._shared: OrderedDict[int, asyncio.Future[build.Common]] = OrderedDict()
-        self._threads = ThreadPoolExecutor(SIGNING_THREADS, "sign")
+        self._copies = Copies()
 
     def close(self) -> None:
         """Stop the signing threads."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._copies.close()
 
     async def prepare(self, item: queue.Item) -> Job:
         """Load the message of `item` and begin to build and sign its copy."""
@@ -176,9 +174,7 @@ class Sender:
             if found is not None:
                 return found
         signers = await self.signers.of(meta)
-        made = asyncio.get_running_loop().run_in_executor(
-            self._threads, build.common, meta, loaded.content, personal, signers, tracked
-        )
+        made = self._copies.make(meta, loaded.content, personal, signers, tracked)
         if shared and meta.several and meta.size <= SHARED_SIZE:
             self._shared[meta.id] = made
             if len(self._shared) > SHARED:

@@ -10,6 +10,7 @@ import base64
 import binascii
 import hmac
 import string
+from functools import lru_cache
 
 import msgspec
 
@@ -19,6 +20,8 @@ from postwright.mail import verp
 _DIGITS = string.digits + string.ascii_lowercase
 _NUMBER = 13  # base 36 digits of a 63-bit number
 _TAG = 5  # digits of the MAC: 25 bits, beside the 24 of the address or the 20 of the Sid
+_SHIFTS = tuple(5 * place for place in range(_TAG))
+_KEPT = 256
 _MAX_SID = 2000  # characters
 _MILLIS = 22  # bits below the milliseconds in a row key (kernel/ids.py)
 
@@ -43,6 +46,8 @@ class Traces:
     def __init__(self, vault: Vault) -> None:
         self._key = vault.derive("bounce addresses")
         self._tag_key = vault.derive("delivery traces")
+        # The envelope sender and the Sid of one attempt need the same.
+        self._digits = lru_cache(_KEPT)(self._make_digits)
 
     def tag(self, number: int, recipient: str) -> str:
         """The digits that bind a recipient to a message."""
@@ -85,14 +90,15 @@ class Traces:
             return None
         return Trace(number, tag, recipient.lower(), "")
 
-    def _digits(self, number: int, recipient: str) -> tuple[str, str]:
+    def _make_digits(self, number: int, recipient: str) -> tuple[str, str]:
         # Letters may change case on the way back.
         raw = hmac.digest(self._tag_key, b"%d %b" % (number, recipient.lower().encode()), "sha256")
         bits = int.from_bytes(raw[:6], "big")
-        tag = "".join(_DIGITS[bits >> (5 * place) & 31] for place in range(_TAG))
+        tag = "".join([_DIGITS[bits >> shift & 31] for shift in _SHIFTS])
         return tag, f"{bits >> 25 & 0xFFFFF:05x}"
 
 
+@lru_cache(_KEPT)
 def _base36(number: int) -> str:
     digits = []
     for _ in range(_NUMBER):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from postwright.kernel.db import Db, Read, Write
+from postwright.kernel.db import Db, Read, Write, unavailable
 from postwright.kernel.ids import hex_id
 
 from . import store
@@ -33,11 +33,14 @@ class Spool:
         self._folder = folder
 
     async def prepare(self, data: bytes) -> Blob:
-        """Make `data` durable as far as needs no transaction. Raises OSError when the disk refuses."""
+        """Make `data` durable as far as needs no transaction. Raises StoreUnavailable when the disk refuses."""
         if len(data) <= INLINE_LIMIT:
             return Blob(data)
         name = hex_id()
-        await asyncio.to_thread(self._write, name, data)
+        try:
+            await asyncio.to_thread(self._write, name, data)
+        except OSError as failure:
+            raise unavailable(failure) from failure
         return Blob(b"", name)
 
     def attach(self, tx: Write, key: int, blob: Blob) -> None:
@@ -81,10 +84,14 @@ class Spool:
     def _write(self, name: str, data: bytes) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         temporary = self._folder / f"{name}.tmp"
-        with open(temporary, "xb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
+        try:
+            with open(temporary, "xb") as out:
+                out.write(data)
+                out.flush()
+                os.fsync(out.fileno())
+        except OSError:
+            temporary.unlink(missing_ok=True)  # on a full disk it would take the room of others
+            raise
         temporary.rename(self._folder / name)
         # The rename itself is durable only when the folder is synced (fsync(2), NOTES).
         folder = os.open(self._folder, os.O_RDONLY)

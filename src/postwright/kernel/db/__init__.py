@@ -6,7 +6,7 @@ savepoint, so that one which raises takes back only its own work. `Db.read(fn, â
 Because `fn` is not a coroutine, no network can happen inside a transaction.
 """
 
-from .core import Db, StoreUnavailable, open_db
+from .core import Db, StoreFull, StoreUnavailable, open_db, unavailable
 from .nodes import ALIVE_SECONDS, BEAT_SECONDS, beat, forget_nodes, last_beat, lease_node, living
 from .schema import Micros, metadata
 from .tx import Prepared, Read, Write
@@ -18,6 +18,7 @@ __all__ = [
     "Micros",
     "Prepared",
     "Read",
+    "StoreFull",
     "StoreUnavailable",
     "Write",
     "beat",
@@ -27,4 +28,5 @@ __all__ = [
     "living",
     "metadata",
     "open_db",
+    "unavailable",
 ]

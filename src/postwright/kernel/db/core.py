@@ -1,6 +1,7 @@
 """`Db`: reads, and writes with group commit."""
 
 import asyncio
+import errno
 import sqlite3
 import threading
 import time
@@ -39,6 +40,12 @@ class StoreUnavailable(Refused):
     status = 503
     smtp = (451, "4.3.0")
     message = "The message store is not available right now, please try again"
+
+
+class StoreFull(StoreUnavailable):
+    """There is no room: SMTP has a code of its own for that (RFC 5321 §4.2.3, RFC 3463 §3.4)."""
+
+    smtp = (452, "4.3.1")
 
 
 _FAILURES = (DBAPIError, OSError, sqlite3.OperationalError, psycopg.OperationalError)
@@ -175,7 +182,7 @@ class Db:
             await loop.run_in_executor(self._write_thread, writer.commit)
         except _FAILURES as failure:
             writer.rollback()
-            raise StoreUnavailable from failure
+            raise unavailable(failure) from failure
         return [_translated(outcome) for outcome in outcomes]
 
     def _run_batch(self, calls: list[Callable[[Write], Any]]) -> list[Any]:
@@ -189,7 +196,7 @@ class Db:
             writer.commit()
         except _FAILURES as failure:
             writer.rollback()
-            raise StoreUnavailable from failure
+            raise unavailable(failure) from failure
         return [_translated(outcome) for outcome in outcomes]
 
 
@@ -197,11 +204,22 @@ def _call(fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], t
     return fn(tx, *args, **kwargs)
 
 
+def unavailable(failure: BaseException) -> StoreUnavailable:
+    """What a failure of a database, or of the disk, is to who wanted something stored."""
+    cause = failure.orig if isinstance(failure, DBAPIError) else failure
+    full = (
+        getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+        or isinstance(cause, psycopg.errors.DiskFull)
+        or (isinstance(cause, OSError) and cause.errno == errno.ENOSPC)
+    )
+    return StoreFull() if full else StoreUnavailable()
+
+
 def _translated(outcome: Any) -> Any:
     if isinstance(outcome, OperationalError | sqlite3.OperationalError | psycopg.OperationalError):
-        unavailable = StoreUnavailable()
-        unavailable.__cause__ = outcome
-        return unavailable
+        refusal = unavailable(outcome)
+        refusal.__cause__ = outcome
+        return refusal
     return outcome
 
 
