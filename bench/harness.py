@@ -78,11 +78,16 @@ class Server:
             "POSTWRIGHT_ALLOW_PRIVATE_TARGETS": "yes",
             "POSTWRIGHT_LOG_LEVEL": "warning",
         }
-        env |= {f"POSTWRIGHT_{name.upper()}": str(value) for name, value in settings.items()}
+        self.env = env
+        self.start(**settings)
+
+    def start(self, **settings):
+        """Start it (again), with other settings."""
+        self.env |= {f"POSTWRIGHT_{name.upper()}": str(value) for name, value in settings.items()}
         self.log = open(self.data / "server.log", "w")  # noqa: SIM115  open as long as the server runs
         self.process = subprocess.Popen(
             [sys.executable, "-m", "postwright.apps.cli", "serve"],
-            env=env,
+            env=self.env,
             stdout=self.log,
             stderr=self.log,
             start_new_session=True,
@@ -125,10 +130,14 @@ class Server:
     def url(self, path):
         return f"http://127.0.0.1:{self.http}{path}"
 
-    def stop(self):
+    def end(self):
+        """Stop it; its data stay."""
         self.process.terminate()
         self.process.wait(40)
         self.log.close()
+
+    def stop(self):
+        self.end()
         shutil.rmtree(self.data)
 
 

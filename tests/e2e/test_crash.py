@@ -130,3 +130,31 @@ async def test_sigterm_with_a_message_half_way_waits_for_its_reply(
     await api.wait_event("delivered", sent, timeout=30)
     await asyncio.sleep(2)  # the retry schedule has one second
     assert len(sink.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("point", "copies"), [("delivery.started", 1), ("delivery.sent", 2), ("delivery.recorded", 1)]
+)
+async def test_killed_around_an_attempt(
+    start_server: Any,
+    settings: dict[str, str],
+    http: aiohttp.ClientSession,
+    sink: Sink,
+    point: str,
+    copies: int,
+) -> None:
+    """Scenarios 3 and 4: only where the server had it, and we died before we knew, it comes twice: the same bytes."""
+    server = await start_server(**settings, failpoints=f"{point}=kill")
+    api = Api(server, http)
+    sent = await api.send()
+    async with asyncio.timeout(60):
+        while "process ended" not in server.log_tail():  # noqa: ASYNC110  a log has no event
+            await asyncio.sleep(0.05)
+    await server.kill()
+    del server.settings["failpoints"]
+    await server.start()
+    await api.wait_event("delivered", sent, timeout=60)
+    await asyncio.sleep(2)  # longer than a retry takes to come
+    assert len(sink.messages) == copies
+    assert len({message.data for message in sink.messages}) == 1
+    assert len(await api.events(event="delivered")) == 1

@@ -85,7 +85,9 @@ def submit(server: Server, password: str) -> tuple[int, bytes]:
         client.starttls(context=ssl._create_unverified_context())
         client.login(f"ann@{DOMAIN}", password)
         try:
-            client.sendmail(f"ann@{DOMAIN}", "eve@example.net", f"From: ann@{DOMAIN}\r\nSubject: Hi\r\n\r\nHello.")
+            client.sendmail(
+                f"ann@{DOMAIN}", "eve@example.net", f"From: ann@{DOMAIN}\r\nSubject: Hi\r\n\r\nHello."
+            )
         except smtplib.SMTPDataError as refused:
             error = refused.smtp_error
             return refused.smtp_code, error if isinstance(error, bytes) else error.encode()
