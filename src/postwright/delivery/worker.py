@@ -186,7 +186,12 @@ class Delivery:
         """Hand recipients to their sites; what a site has no room for is parked."""
         overflow: dict[str, list[queue.Item]] = {}
         self._in_flight += len(items)
-        detours = await self._sender.detours(items)
+        try:
+            detours = await self._sender.detours(items)
+        except Exception:
+            # What is leased must get a place all the same, or nobody would give it back.
+            log.exception("messages cannot be looked at before their turn")
+            detours = {}
         for item in items:
             others = self._asking.get(item.site)
             place = detours.get(item.id)
