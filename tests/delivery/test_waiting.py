@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import quote
 
+from postwright import levers
 from postwright.kernel.db import beat, lease_node
 from postwright.testing.sink import Sink
 
@@ -84,8 +85,16 @@ async def test_what_goes_another_way_does_not_wait_for_the_first(rig_of: Rigs, m
     await rig.send("stays@there.test")
     await parked(rig, 2)
     async with Sink(host="127.0.0.3") as other:
-        target = {"tag": "move", "to_smarthost": f"127.0.0.3:{other.port}"}
-        await rig.api.ok("POST", "/postwright/v1/queue/reroute", data=target)
+        await rig.api.db.write(
+            levers.create,
+            rig.api.clock.now(),
+            levers.REROUTE,
+            rig.api.one.account_id,
+            levers.Filter(tag="move"),
+            levers.Target(host="127.0.0.3", port=other.port),
+            "",
+            "test",
+        )
         await other.wait(1)
         await rig.send("after@there.test", o__tag="move")
         await other.wait(2)
