@@ -19,6 +19,7 @@ from .allowlist import Allowlists
 from .errors import AccountDisabled, AccountNotFound, InvalidKey, NotAllowed, SubaccountNotFound
 from .fresh import Fresh
 from .limits import spend
+from .rates import Rates
 from .recipients import all_agreed
 from .records import Account, Key, NewKey, Principal, Status
 from .roles import Area, Kind, Role
@@ -57,6 +58,7 @@ __all__ = [
     "NotAllowed",
     "OwnsDomain",
     "Principal",
+    "Rates",
     "Role",
     "SigningKeys",
     "Status",

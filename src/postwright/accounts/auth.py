@@ -22,6 +22,7 @@ from postwright.kernel.secrets import digest, same
 from . import allowlist, service, store
 from .errors import AccountDisabled, InvalidKey, NotAllowed, SubaccountNotFound
 from .fresh import Fresh
+from .rates import Rates
 from .records import Holder, Principal, Status
 from .roles import Area, Kind, Right, may
 from .sessions import COOKIE, csrf_token
@@ -43,7 +44,8 @@ _Connection = ASGIConnection[Any, Any, Any, Any]
 class Authenticator:
     """Judges requests for one process. `guard` is the Litestar guard."""
 
-    def __init__(self, db: Db, clock: Clock) -> None:
+    def __init__(self, db: Db, clock: Clock, rates: Rates | None = None) -> None:
+        self._rates = rates
         self._db = db
         self._clock = clock
         self._holders = Fresh(self._find)
@@ -71,6 +73,11 @@ class Authenticator:
             raise NotAllowed
         if behalf := connection.headers.get(ON_BEHALF_OF):
             principal = await self._behalf(principal, behalf, area)
+        if self._rates is not None:
+            domain = connection.path_params.get("domain", "")
+            now = self._clock.now()
+            for told in self._rates.charge(handler.name or "", area, principal.account_id, domain, now):
+                reply_header(connection, *told)
         connection.scope["auth"] = principal
 
     def forget(self) -> None:

@@ -10,7 +10,7 @@ import uvicorn
 from litestar.types import ASGIApp
 
 from postwright import domains, events, lists, tracking
-from postwright.accounts import auth
+from postwright.accounts import Rates, auth
 from postwright.analytics import Ledger
 from postwright.certificates import Keyring
 from postwright.certificates.web import ChallengeDoor
@@ -27,6 +27,7 @@ from postwright.users import SignIn
 from postwright.webhooks import WebhookSender
 
 from . import health, metrics
+from .auditing import watcher
 from .concepts import CONTROLLERS
 from .context import Context
 from .planned import planned_controllers
@@ -40,7 +41,9 @@ KEEP_ALIVE_SECONDS = 75
 def build(context: Context, outgoing: Outgoing) -> ASGIApp:
     """The application of one process."""
     served = (*CONTROLLERS, *health.CONTROLLERS, *metrics.CONTROLLERS, OpenApi)
-    authenticator = auth.Authenticator(context.db, context.clock)
+    settings = context.settings
+    rates = Rates(settings.http_processes) if settings.limits_on else None
+    authenticator = auth.Authenticator(context.db, context.clock, rates)
     constants = {
         "db": context.db,
         "clock": context.clock,
@@ -68,6 +71,7 @@ def build(context: Context, outgoing: Outgoing) -> ASGIApp:
         constants=constants,
         dependencies={"principal": auth.principal, "tenant": domains.scope_finder()},
         guards=[authenticator.guard],
+        watch=watcher(context.clock),
         public_url=context.settings.public_url,
     )
 

@@ -43,6 +43,8 @@ def record(
 
     `before` and `after` are structs or plain data: what changed, not more. Secrets in them are blanked by name.
     """
+    if tx.change is not None:
+        tx.change.is_recorded = True
     store.add(
         tx,
         {

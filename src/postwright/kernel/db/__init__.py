@@ -9,11 +9,12 @@ Because `fn` is not a coroutine, no network can happen inside a transaction.
 from .core import Db, StoreFull, StoreUnavailable, open_db, unavailable
 from .nodes import ALIVE_SECONDS, BEAT_SECONDS, beat, forget_nodes, last_beat, lease_node, living
 from .schema import Micros, metadata
-from .tx import Prepared, Read, Write
+from .tx import Change, Prepared, Read, Write
 
 __all__ = [
     "ALIVE_SECONDS",
     "BEAT_SECONDS",
+    "Change",
     "Db",
     "Micros",
     "Prepared",

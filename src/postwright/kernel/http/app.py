@@ -13,7 +13,7 @@ from litestar.types import ASGIApp, Guard
 
 from postwright.kernel.http.answers import Raw, answer, header_value
 from postwright.kernel.http.errors import NOT_FOUND, on_exception
-from postwright.kernel.http.ops import Constant, Operation, provide
+from postwright.kernel.http.ops import Constant, Operation, Watch, provide
 
 BAD_HOST = Raw(b'{"message":"Invalid host header"}', status=400)
 WELCOME = Raw(b"Mailgun Magnificent API", "text/plain; charset=utf-8")
@@ -185,11 +185,13 @@ def make_app(
     guards: Sequence[Guard] = (),
     public_url: str = "",
     lifespan: Sequence[Lifespan] = (),
+    watch: Watch | None = None,
 ) -> Front:
     """Build the application.
 
     `constants` are dependencies that are the same object for each request (`db`, `clock`, `settings`);
-    `dependencies` are computed for each. Raises TypeError for an operation that could not be served.
+    `dependencies` are computed for each; `watch` is asked before each operation that
+    changes something. Raises TypeError for an operation that could not be served.
     """
     provided: dict[str, Any] = {name: Constant(value) for name, value in (constants or {}).items()}
     provided["base_url"] = provide(base_url(public_url))
@@ -207,4 +209,6 @@ def make_app(
         for handler in getattr(route, "route_handlers", ()):
             if not isinstance(handler, Operation) and handler.http_methods != {"OPTIONS"}:
                 raise TypeError(f"{handler}: declare it with the verbs of kernel.http, with id and access")
+            if isinstance(handler, Operation) and not handler.opt["reads"]:
+                handler.watch = watch
     return Front(litestar)

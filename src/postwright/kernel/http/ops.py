@@ -38,6 +38,18 @@ __all__ = [
 Handler = Callable[..., Awaitable[object]]
 Decorator = Callable[[Handler], "Operation"]
 
+
+class Watched(Protocol):
+    """Stands for the database of one request, to see what it changes."""
+
+    fields: Any
+
+    async def finish(self) -> None:
+        """The operation succeeded."""
+
+
+Watch = Callable[[Any, Any, Any], Watched | None]  # request, operation and its database
+
 PUBLIC = "public"
 """`access` of an operation everybody may call: no guard runs."""
 
@@ -102,6 +114,7 @@ class Operation(HTTPRouteHandler):
         self.takes: Any = None
         self.gives: Any = None
         self._documented = gives
+        self.watch: Watch | None = None
         self.summary = ""
         self.wants: tuple[str, ...] = ()
 
@@ -184,6 +197,9 @@ class Operation(HTTPRouteHandler):
     async def run(self, request: Request[Any, Any, Any]) -> ASGIApp:
         """Call the handler and encode what it gives."""
         values: dict[str, Any] = {**self._constants, **request.path_params, "request": request}
+        watched = self.watch(request, self, values.get("db")) if self.watch is not None else None
+        if watched is not None:
+            values["db"] = watched
         for name, function, wants, is_async in self._steps:
             value = function(*[values[want] for want in wants])
             values[name] = await value if is_async else value
@@ -191,7 +207,12 @@ class Operation(HTTPRouteHandler):
         if self._form:
             fields = await forms.read(request.scope, request.receive, self._form)
             arguments.insert(self._fields_at, fields)
-        return answer(await self._bound(*arguments), self.status)
+            if watched is not None:
+                watched.fields = fields
+        result = await self._bound(*arguments)
+        if watched is not None:
+            await watched.finish()
+        return answer(result, self.status)
 
 
 async def _never(self: Controller) -> None:

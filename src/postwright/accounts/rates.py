@@ -1,0 +1,108 @@
+"""How many requests an account may make, by family of operations (behaviour.md 1.7).
+
+Counted in fixed windows by each process for itself: of N processes of a machine each allows its Nth part, so that
+together they allow about what one would. A count costs a dictionary look-up, and nothing when limits are off.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from postwright.kernel.clock import SECOND
+from postwright.kernel.errors import Refused
+
+from .roles import Area
+
+MAX_COUNTS = 100_000  # kept at once: accounts times families
+
+
+class Family(msgspec.Struct, frozen=True):
+    """Operations that share a limit."""
+
+    name: str
+    limit: int
+    seconds: int
+    header: str  # X-…-Limit, -Remaining, -Reset
+
+    def refusal(self, wait: int, domain: str) -> tuple[str, dict[str, object]]:
+        """What the refusal says."""
+        match self.name:
+            case "messages":
+                return (
+                    f"Domain {domain} is not allowed to send: account-requests-per-sec limit exceeded, "
+                    f"try again after {wait} seconds",
+                    {},
+                )
+            case "settings":
+                return "Too many requests", {"retry-seconds": wait}
+        return "Too Many Requests", {}
+
+
+MESSAGES = Family("messages", 2_000_000, 3600, "X-RateLimit")
+SUPPRESSIONS = Family("suppressions", 2500, 60, "X-Request")
+VERIFY = Family("verify", 10, 60, "X-Request")
+SETTINGS = Family("settings", 300, 60, "X-RateLimit")  # domains and webhooks
+METRICS = Family("metrics", 500, 10, "X-RateLimit")
+LISTS = Family("lists", 300, 60, "X-RateLimit")  # ours: the figure is not known
+
+_BY_AREA = {
+    Area.SENDING: MESSAGES,
+    Area.BOUNCES: SUPPRESSIONS,
+    Area.COMPLAINTS: SUPPRESSIONS,
+    Area.UNSUBSCRIBES: SUPPRESSIONS,
+    Area.ALLOWLIST: SUPPRESSIONS,
+    Area.DOMAINS: SETTINGS,
+    Area.WEBHOOKS: SETTINGS,
+    Area.METRICS: METRICS,
+    Area.LISTS: LISTS,
+}
+_BY_ID = {"domains.verify": VERIFY}
+
+
+class RateLimited(Refused):
+    """The account has made as many requests as it may for now."""
+
+    status = 429
+    message = "Too Many Requests"
+    headers: Mapping[str, str] = {}
+
+
+class Rates:
+    """The counts of one process."""
+
+    def __init__(self, processes: int = 1) -> None:
+        self._processes = max(processes, 1)
+        self._counts: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def charge(self, id: str, area: object, account_id: str, domain: str, now: int) -> list[tuple[str, str]]:
+        """Count a request; the headers that tell how many are left. Raises RateLimited."""
+        family = _BY_ID.get(id) or _BY_AREA.get(area)  # type: ignore[call-overload]
+        if family is None:
+            return []
+        limit = math.ceil(family.limit / self._processes)
+        window, key = now // (family.seconds * SECOND), (family.name, account_id)
+        began, count = self._counts.get(key, (window, 0))
+        if began != window:
+            count = 0
+        reset = (window + 1) * family.seconds
+        if count < limit:
+            if len(self._counts) >= MAX_COUNTS:
+                self._counts.clear()
+            self._counts[key] = (window, count + 1)
+            return _headers(family, limit, limit - count - 1, reset)
+        wait = max(1, math.ceil(reset - now / SECOND))
+        text, extra = family.refusal(wait, domain)
+        refused = RateLimited(text, **extra)
+        refused.headers = {"retry-after": str(wait), **dict(_headers(family, limit, 0, reset))}
+        raise refused
+
+
+def _headers(family: Family, limit: int, left: int, reset: int) -> list[tuple[str, Any]]:
+    name = family.header
+    return [
+        (f"{name}-Limit", str(limit)),
+        (f"{name}-Remaining", str(left)),
+        (f"{name}-Reset", str(reset * 1000)),  # milliseconds
+    ]
