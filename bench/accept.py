@@ -1,11 +1,13 @@
 """How fast messages are accepted, durably: 10 KB each over HTTP, nothing delivered meanwhile.
 
-    python -m bench.accept [--count 10000] [--conns 32] [--size 10240]
+    python -m bench.accept [--count 10000] [--conns 32] [--size 10240] [--batch 1000]
 
+With `--batch` each call has that many recipients with variables of their own, and `--count` counts recipients.
 Beside it, in the same run, the same number of messages through a plain SMTP sink: what generator and machine do.
 """
 
 import argparse
+import json
 
 from .harness import Server, Sink, post_load, result, table, tool
 
@@ -18,7 +20,12 @@ def main():
     parser.add_argument("--conns", type=int, default=32)
     parser.add_argument("--size", type=int, default=10_240)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--batch", type=int, default=0, help="recipients of a call")
     options = parser.parse_args()
+    if options.batch:
+        return table(
+            [batch(options)], ("what", "recipients/s", "CPU µs/recipient", "p50 ms", "p99 ms", "refused")
+        )
     rows = [plain(options), ours(options)]
     table(rows, ("what", "msg/s", "CPU µs/msg", "p50 ms", "p99 ms", "refused", "peak MB"))
 
@@ -52,6 +59,34 @@ def ours(options):
             "p99 ms": load["latency_ms"]["p99"],
             "refused": sum(load["refused"].values()) + load["lost"],
             "peak MB": server.peak_memory(),
+        }
+    finally:
+        server.stop()
+
+
+def batch(options):
+    calls = max(1, options.count // options.batch)
+    names = [f"user{n}@sink{n % 10}.test" for n in range(options.batch)]
+    variables = {name: {"first": f"Name{n}", "id": n} for n, name in enumerate(names)}
+    server = Server(roles="http", http_processes=options.processes)
+    try:
+        load = result(
+            post_load(
+                server,
+                calls,
+                min(options.conns, 4),
+                options.size,
+                to=", ".join(names),
+                recipient_variables=json.dumps(variables),
+            )
+        )
+        return {
+            "what": f"{calls} batches of {options.batch}, synced",
+            "recipients/s": round(load["rate_per_s"] * options.batch),
+            "CPU µs/recipient": round(server.cpu_since_start() / (calls * options.batch) * 1e6),
+            "p50 ms": load["latency_ms"]["p50"],
+            "p99 ms": load["latency_ms"]["p99"],
+            "refused": sum(load["refused"].values()) + load["lost"],
         }
     finally:
         server.stop()

@@ -146,8 +146,8 @@ def children(pid):
     return [int(child) for child in text.split()]
 
 
-def form_template(folder, to="user@sink.test"):
-    """A multipart send with a text part of the size that `bench.wire http --size` says."""
+def form_template(folder, to="user@sink.test", **more):
+    """A multipart send with a text part of the size that `bench.wire http --size` says; `more` fields."""
     boundary = "benchboundary"
     fields = {
         "from": f"Sender <sender@{DOMAIN}>",
@@ -156,7 +156,7 @@ def form_template(folder, to="user@sink.test"):
         "text": "{body_json}",
         "o:tag": "bench",
         "v:run": "bench",
-    }
+    } | {name.replace("_", "-"): value for name, value in more.items()}
     lines = []
     for name, value in fields.items():
         lines += [f"--{boundary}", f'Content-Disposition: form-data; name="{name}"', "", value]
@@ -166,8 +166,8 @@ def form_template(folder, to="user@sink.test"):
     return path, f"multipart/form-data; boundary={boundary}"
 
 
-def post_load(server, count, conns, size, *more, to="user@sink.test"):
-    path, kind = form_template(server.data, to)
+def post_load(server, count, conns, size, *more, to="user@sink.test", **fields):
+    path, kind = form_template(server.data, to, **fields)
     return tool(
         "http", "--url", server.url(f"/v3/{DOMAIN}/messages"), "--template", path, "--type", kind,
         "--auth", f"api:{server.key}", "--count", count, "--conns", conns, "--size", size, *more,

@@ -307,7 +307,8 @@ def _targets(to: list[Address], cc: list[Address], bcc: list[Address], options: 
         personal = Personal(to=address.header(), variables=variables.get(address.spec.lower(), {}))
         targets.append(Target(address, personal))
         # Each cc and bcc address gets a copy of every recipient's message (behaviour.md 2.3).
-        targets.extend(Target(other, personal) for other in copied)
+        if copied:
+            targets.extend([Target(other, personal) for other in copied])
         if len(targets) > MAX_RECIPIENTS:
             raise TooManyRecipients
     return targets
