@@ -156,7 +156,7 @@ def _submission(data: dict[str, Any], meta: Meta, recipients: list[str], delay: 
     if meta.ip:
         data["originating-ip"] = meta.ip
     data["message"]["recipients"] = recipients
-    data["message"]["scheduled-for"] = meta.scheduled_for + delay // SECOND
+    data["message"]["scheduled-for"] = meta.scheduled_for - (-delay // SECOND)  # rounded up, as it was down
     return data
 
 

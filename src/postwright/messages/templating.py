@@ -53,6 +53,8 @@ async def form_draft(db: Db, owner: Owner, form: Form, options: Options, new_id:
     """The draft of a form, with its template filled when it names one. Raises what from_form and filling raise."""
     if options.template is None:
         return from_form(form, options, owner.domain, new_id, now)
+    if form.html is not None:
+        raise BadParameter("Only one parameters 'html' or 'template' is allowed")
     filled = await fill(db, owner, options)
     made = apply_to_form(form, filled, options, owner.domain)
     return _marked(from_form(made, options, owner.domain, new_id, now), filled)
@@ -125,9 +127,7 @@ async def _render(source: Pinned, data: dict[str, Any]) -> tuple[str, str | None
 
 
 def apply_to_form(form: Form, filled: Filled, options: Options, domain: str) -> Form:
-    """The form with what the template gives; what the message says itself wins. Raises BadParameter."""
-    if form.html is not None:
-        raise BadParameter("Only one parameters 'html' or 'template' is allowed")
+    """The form with what the template gives; what the message says itself wins."""
     headers = filled.headers
     said = {name.title() for name, _ in options.headers}
     said |= {name for name, value in (("From", form.from_.strip()), ("Subject", form.subject)) if value}
