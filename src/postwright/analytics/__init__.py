@@ -15,10 +15,11 @@ from .errors import BadQuery, Behind, Busy, TooLong
 from .figures import Figures, Group, Question, counts, totals
 from .filters import Predicate
 from .ledger import Ledger, Look, Parameters
-from .marks import COUNTS, RATES, bits, rate
+from .marks import BITS, COUNTS, RATES, bits, rate
 from .sealer import Sealer
 
 __all__ = [
+    "BITS",
     "COUNTS",
     "RATES",
     "SCHEMA",

@@ -84,9 +84,10 @@ class Sealer:
 
     async def seal(self) -> bool:
         """Put the next events of the log into the table; False when there are none."""
-        return await self._thread(self._seal)
+        return await self._thread(self.seal_now)
 
-    def _seal(self) -> bool:
+    def seal_now(self) -> bool:
+        """`seal` for programs without an event loop."""
         before = position = self._table.version().position
         found: list[events.Entry] = []
         while len(found) < BATCH and (new := self._db.read_now(events.read, position, READ)):
