@@ -8,13 +8,27 @@ from postwright import accounts
 from postwright.accounts import Area, Principal
 from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db
-from postwright.kernel.http import Controller, dates, post
+from postwright.kernel.http import Controller, Raw, dates, post
+from postwright.kernel.settings import Settings
 
-from . import figures, metrics, search
+from . import export, figures, metrics, search, sql
+from .erasure import Proof, erase
 from .errors import BadQuery, Behind, Busy, NoSuchToken, TooLong
-from .figures import Figures
+from .figures import MAX_GROUPS, Figures
 from .ledger import Ledger
-from .schemas import LogsAggregates, LogsAnswer, LogsQuery, MetricsAnswer, MetricsQuery
+from .schemas import (
+    ExportQuery,
+    LogsAggregates,
+    LogsAnswer,
+    LogsPaginationIn,
+    LogsQuery,
+    MetricsAnswer,
+    MetricsQuery,
+    PersonToErase,
+    SqlAnswer,
+    SqlQuery,
+)
+from .sealer import Sealer
 
 _ERRORS = (BadQuery, Busy, TooLong, Behind)
 
@@ -87,4 +101,114 @@ def _item(hit: search.Hit, account_id: str) -> dict[str, Any]:
     return search.item(msgspec.json.decode(hit.data), dates.rfc3339_millis(hit.at), parent)
 
 
-CONTROLLERS = (Metrics, Logs)
+class Export(Controller):
+    """Figures and events as files."""
+
+    @post(
+        "/postwright/v1/analytics/export",
+        id="analytics.export",
+        access=Area.METRICS,
+        reads=True,
+        errors=(*_ERRORS, NoSuchToken),
+    )
+    async def export(
+        self, principal: Principal, db: Db, clock: Clock, ledger: Ledger, fields: ExportQuery
+    ) -> Raw:
+        """Export figures or events as CSV or Parquet; the header `x-next-token` leads to the rest of many events."""
+        family = await db.read(accounts.family, principal.account_id)
+        own = tuple(family) if fields.include_subaccounts else (principal.account_id,)
+        if fields.of == "logs":
+            page = search.understand(_as_logs(fields), clock.now())
+            if page.search.subaccounts:
+                own = tuple(family)
+            table, following = await ledger.ask(export.events, own, page)
+            return await _file(ledger, table, fields.format, "events", following)
+        usage = fields.of == "usage"
+        wanted = metrics.understand(fields, clock.now(), own, usage=usage, limit=MAX_GROUPS)
+        found = await figures.counts(ledger, wanted.question)
+        return await _file(ledger, export.figures(wanted, found), fields.format, fields.of, "")
+
+    @post(
+        "/postwright/v1/analytics/sql",
+        id="analytics.sql",
+        access=Area.METRICS,
+        reads=True,
+        errors=_ERRORS,
+        gives=SqlAnswer,
+    )
+    async def sql(
+        self, principal: Principal, db: Db, settings: Settings, ledger: Ledger, fields: SqlQuery
+    ) -> Any:
+        """Run a SELECT over the account's events, as the view `events`."""
+        own: tuple[str, ...] = (principal.account_id,)
+        if fields.include_subaccounts:
+            own = tuple(await db.read(accounts.family, principal.account_id))
+        most = SQL_ROWS if fields.format == "json" else SQL_FILE_ROWS
+        limit = fields.limit or most
+        if not 0 < limit <= most:
+            raise BadQuery(f"'limit' attribute is invalid: at most {most} expected")
+        table = await ledger.ask(sql.run, own, fields.query, limit + 1, settings.data_dir / "analytics-spill")
+        cut = table.num_rows > limit
+        table = table.slice(0, limit)
+        if fields.format != "json":
+            return await _file(ledger, table, fields.format, "query", "")
+        rows = [[_plain(value) for value in row.values()] for row in table.to_pylist()]
+        return SqlAnswer(table.column_names, rows, cut)
+
+
+SQL_ROWS = 10_000
+SQL_FILE_ROWS = 100_000
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON has: whole numbers and texts as they are, what else there is as text."""
+    if value is None or isinstance(value, str | bool | float | list | dict):
+        return value
+    return value if isinstance(value, int) and abs(value) < 2**63 else str(value)
+
+
+def _as_logs(fields: ExportQuery) -> LogsQuery:
+    paging = fields.pagination
+    return LogsQuery(
+        start=fields.start,
+        end=fields.end,
+        duration=fields.duration,
+        events=fields.events,
+        metric_events=fields.metric_events,
+        filter=fields.filter,
+        include_subaccounts=fields.include_subaccounts,
+        pagination=LogsPaginationIn(sort=paging.sort if paging else "", token=fields.token),
+    )
+
+
+async def _file(ledger: Ledger, table: Any, form: str, name: str, following: str) -> Raw:
+    data = await ledger.beside(export.file, table, form)
+    headers = {"content-disposition": f'attachment; filename="{name}.{form}"'}
+    if following:
+        headers["x-next-token"] = following
+    return Raw(data, media_type=export.MEDIA[form], headers=headers)
+
+
+class Erasure(Controller):
+    """Forgetting people."""
+
+    @post(
+        "/postwright/v1/erasure",
+        id="analytics.erase",
+        access=Area.OPERATIONS,
+        errors=(*_ERRORS,),
+    )
+    async def erase(
+        self,
+        principal: Principal,
+        db: Db,
+        settings: Settings,
+        sealer: Sealer,
+        ledger: Ledger,
+        fields: PersonToErase,
+    ) -> Proof:
+        """Delete all events about an address and mentions of it, at once and for good; the answer is the proof."""
+        return await erase(settings, db, sealer, ledger, principal.account_id, fields.address)
+
+
+CONTROLLERS = (Metrics, Logs, Export, Erasure)

@@ -4,12 +4,14 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import duckdb
 import pyarrow as pa
 
 from postwright import events
+from postwright.kernel.clock import SECOND
 from postwright.kernel.db import Db
 from postwright.kernel.settings import Settings
 
@@ -26,6 +28,7 @@ SECONDS: Final = 30.0  # a query may take
 MEMORY: Final = "512MB"
 SPILL: Final = "4GB"  # on disk, for large sorts
 READ: Final = 2_000  # events of the log at a time
+FOREVER: Final = 250_000_000_000 * SECOND  # the year 9892, which dates can still write
 MAX_TAIL: Final = 500_000  # events behind the table that are held in memory
 
 
@@ -48,6 +51,7 @@ class Look:
         self._cursor = cursor
         self._table = source
         self._version = version
+        self.tail = tail  # what the table does not hold yet
         self._has_tail = tail.num_rows > 0
         # No event is older (microseconds).
         self.oldest = min((start_of(file.day) for file in version.files), default=2**62)
@@ -89,10 +93,14 @@ class Look:
         named = {name: value for name, value in params.items() if f"${name}" in sql}
         return self._cursor.execute(sql, named).fetchall()
 
-    def reader(self, sql: str, params: Parameters) -> Any:
-        """The rows of a query as Arrow batches."""
+    def arrow(self, sql: str, params: Parameters) -> Any:
+        """All rows of a query as an Arrow table."""
         named = {name: value for name, value in params.items() if f"${name}" in sql}
-        return self._cursor.execute(sql, named).to_arrow_reader(10_000)
+        return self._cursor.sql(sql, params=named).to_arrow_table()
+
+    def files(self) -> list[str]:
+        """Paths of all files of the table."""
+        return self._table.local(self._version.files)
 
 
 _DUCK = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.bool_(): "BOOLEAN", pa.date32(): "DATE"}
@@ -123,9 +131,13 @@ class Ledger:
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, lambda: self.ask_now(question, *args, **kwargs))
+            return await loop.run_in_executor(self._pool, partial(self.ask_now, question, *args, **kwargs))
         finally:
             self._waiting -= 1
+
+    async def beside(self, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a long job about the table in one of the same threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, partial(job, *args, **kwargs))
 
     def ask_now(self, question: Callable[Concatenate[Look, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`ask` for programs without an event loop."""

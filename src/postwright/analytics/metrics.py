@@ -67,8 +67,10 @@ class Wanted(msgspec.Struct, frozen=True):
     limit: int
 
 
-def understand(query: MetricsQuery, now: int, accounts: tuple[str, ...], *, usage: bool = False) -> Wanted:
-    """The question of a request about these accounts. Raises BadQuery."""
+def understand(
+    query: MetricsQuery, now: int, accounts: tuple[str, ...], *, usage: bool = False, limit: int = 0
+) -> Wanted:
+    """The question of a request about these accounts; `limit`, if any, instead of its own. Raises BadQuery."""
     period = span(now, query.start, query.end, query.resolution, query.duration)
     dimensions = _dimensions(query.dimensions, USAGE_DIMENSIONS if usage else DIMENSIONS)
     metrics = _metrics(query.metrics, usage=usage)
@@ -80,7 +82,7 @@ def understand(query: MetricsQuery, now: int, accounts: tuple[str, ...], *, usag
     if not 0 <= paging.limit <= max(MAX_LIMIT, TIME_LIMIT):
         raise BadQuery(f"'limit' attribute is invalid: at most {MAX_LIMIT} expected")
     sort, descending = _sort(paging.sort, dimensions, usage=usage)
-    limit = paging.limit or (TIME_LIMIT if "time" in dimensions else DEFAULT_LIMIT)
+    limit = limit or paging.limit or (TIME_LIMIT if "time" in dimensions else DEFAULT_LIMIT)
     question = Question(
         accounts=accounts,
         low=period.start,

@@ -9,6 +9,7 @@ import msgspec
 from postwright.kernel.clock import SECOND
 
 from .errors import BadQuery
+from .ledger import FOREVER
 
 RESOLUTIONS: Final = ("hour", "day", "month")
 _UNITS: Final = {"h": "hour", "d": "day", "m": "month"}
@@ -93,6 +94,6 @@ def bounds(now: int, start: int | None, end: int | None, length: str, otherwise:
         low = back(high, *given)
     if low > high:
         raise BadQuery("'start' must not be after 'end'")
-    if not 0 <= low <= high < 250_000_000_000 * SECOND:
+    if not 0 <= low <= high < FOREVER:
         raise BadQuery("'start' or 'end' attribute is invalid")
     return low, high

@@ -1,6 +1,6 @@
 """Requests and answers of analytics (behaviour.md 7)."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -94,6 +94,39 @@ class MetricsAnswer(msgspec.Struct):
     pagination: PaginationOut
     items: list[Item]
     aggregates: Aggregates
+
+
+class ExportQuery(MetricsQuery, kw_only=True):
+    """What to put into a file: figures as in a metrics query, or events as in a logs query (`of=logs`)."""
+
+    of: Literal["metrics", "usage", "logs"] = "metrics"
+    format: Literal["csv", "parquet"] = "csv"
+    events: list[str] = []
+    metric_events: list[str] = []
+    token: str = ""
+
+
+class SqlQuery(msgspec.Struct, kw_only=True):
+    """A SELECT over the view `events`."""
+
+    query: str
+    format: Literal["json", "csv", "parquet"] = "json"
+    limit: int = 0
+    include_subaccounts: bool = False
+
+
+class SqlAnswer(msgspec.Struct):
+    """Rows of a query; `is_cut`: there are more than the limit."""
+
+    columns: list[str]
+    rows: list[list[Any]]
+    is_cut: bool
+
+
+class PersonToErase(msgspec.Struct, kw_only=True):
+    """Who is to be forgotten."""
+
+    address: str
 
 
 class LogsPaginationIn(msgspec.Struct):

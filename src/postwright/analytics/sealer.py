@@ -21,7 +21,6 @@ log = logging.getLogger("postwright.analytics")
 
 T = TypeVar("T")
 
-SEAL_SECONDS: Final = 60.0  # an event lies in the log alone for so long at most
 SEAL_EVENTS: Final = 20_000  # or until so many do
 LOOK_SECONDS: Final = 1.0
 BATCH: Final = 50_000  # events a commit at most: some 100 MB on the way
@@ -70,7 +69,7 @@ class Sealer:
         if not first:
             return
         head = await self._db.read(events.head)
-        old = self._clock.now() - first[0].at >= SEAL_SECONDS * SECOND
+        old = self._clock.now() - first[0].at >= self._settings.analytics_seal_seconds * SECOND
         if old or head - position >= SEAL_EVENTS:
             while await self.seal():
                 pass

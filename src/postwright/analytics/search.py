@@ -76,6 +76,10 @@ class Hit(msgspec.Struct, frozen=True):
     data: str
 
 
+Place = tuple[int, int]  # time, number
+Columns = Sequence[str]
+
+
 class Found(msgspec.Struct, frozen=True):
     """A page, in the order that was asked for, and how many events of which name there are in all."""
 
@@ -134,14 +138,26 @@ def find(look: Look, accounts: Sequence[str], page: Page) -> Found:
     wanted = page.search
     backwards = page.turn != "n"
     rising = wanted.ascending != backwards
+    # First which ones, then their texts: these are most of the bytes.
+    found = places(look, accounts, page, wanted.limit)
     hits: list[Hit] = []
-    for low, high in _windows(look, page, rising=rising):
-        hits += _read(look, accounts, page, low, high, rising=rising, limit=wanted.limit - len(hits))
-        if len(hits) >= wanted.limit:
-            break
-    if backwards:
-        hits.reverse()
+    if found:
+        params = Parameters()
+        sql = _texts(look, accounts, found, params, ("ts", "seq", "account_id", "data"))
+        hits = [Hit(*row) for row in look.rows(sql, params)]
+        hits.sort(key=lambda hit: (hit.at, hit.seq), reverse=rising == backwards)
     return Found(hits, _totals(look, accounts, wanted) if wanted.totals else None)
+
+
+def places(look: Look, accounts: Sequence[str], page: Page, limit: int) -> list[Place]:
+    """Time and number of up to `limit` events of a page, in the order of reading."""
+    rising = page.search.ascending == (page.turn == "n")
+    found: list[Place] = []
+    for low, high in _windows(look, page, rising=rising):
+        found += _read(look, accounts, page, low, high, rising=rising, limit=limit - len(found))
+        if len(found) >= limit:
+            break
+    return found
 
 
 def _windows(look: Look, page: Page, *, rising: bool) -> Sequence[tuple[int, int]]:
@@ -177,29 +193,39 @@ def _where(accounts: Sequence[str], wanted: Search, params: Parameters) -> list[
 
 def _read(
     look: Look, accounts: Sequence[str], page: Page, low: int, high: int, *, rising: bool, limit: int
-) -> list[Hit]:
+) -> list[Place]:
     params = Parameters()
     where = _where(accounts, page.search, params)
     if page.seq:
         # The log's numbers and its times have one order (events: commit order).
         where.append(f"seq {'>' if rising else '<'} {params.add(page.seq)}")
     way = "ASC" if rising else "DESC"
-    # First which ones, then their texts: these are most of the bytes.
-    places = look.rows(
+    rows = look.rows(
         f"SELECT ts, seq FROM ({look.source(params, ('ts', 'seq'), low, high, where)}) "  # noqa: S608
         f"ORDER BY ts {way}, seq {way} LIMIT {limit}",
         params,
     )
-    if not places:
-        return []
+    return [(at, seq) for at, seq in rows]
+
+
+def _texts(
+    look: Look, accounts: Sequence[str], found: list[Place], params: Parameters, names: Columns
+) -> str:
+    """SQL of columns of the events in some places."""
+    times = [at for at, _ in found]
+    where = [
+        f"account_id IN ({', '.join(map(params.add, accounts))})",
+        f"seq IN ({', '.join(str(int(seq)) for _, seq in found)})",
+    ]
+    return look.source(params, names, min(times), max(times) + 1, where)
+
+
+def table(look: Look, accounts: Sequence[str], found: list[Place], names: Columns, *, rising: bool) -> Any:
+    """Columns of the events in some places, as an Arrow table in their order."""
     params = Parameters()
-    seqs = ", ".join(str(int(seq)) for _, seq in places)
-    times = [at for at, _ in places]
-    where = [f"account_id IN ({', '.join(map(params.add, accounts))})", f"seq IN ({seqs})"]
-    columns = ("ts", "seq", "account_id", "data")
-    rows = look.rows(look.source(params, columns, min(times), max(times) + 1, where), params)
-    hits = [Hit(*row) for row in rows]
-    return sorted(hits, key=lambda hit: (hit.at, hit.seq), reverse=not rising)
+    source = _texts(look, accounts, found or [(0, -1)], params, names)
+    way = "ASC" if rising else "DESC"
+    return look.arrow(f"SELECT * FROM ({source}) ORDER BY ts {way}, seq {way}", params)  # noqa: S608
 
 
 def _totals(look: Look, accounts: Sequence[str], wanted: Search) -> dict[str, int]:

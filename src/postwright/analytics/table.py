@@ -75,6 +75,8 @@ class Version(msgspec.Struct, frozen=True):
 class Table:
     """The table, opened; it is made when it is not there. Not for use from several threads at once."""
 
+    conflict = CommitFailedError  # somebody else changed the same files first
+
     def __init__(self, settings: Settings) -> None:
         self.location = settings.analytics_location
         self._remote = "://" in self.location
@@ -95,6 +97,7 @@ class Table:
         if self._version is None or self._version.number != number:
             position = delta.transaction_version(APP) or 0
             self._version = Version(number, position, tuple(_files(delta)))
+            self._forget_old(self._version)
         return self._version
 
     def _open(self) -> DeltaTable:
@@ -163,6 +166,11 @@ class Table:
         """Delete the events a predicate describes; what the engine says it did."""
         return self._open().delete(predicate, writer_properties=WRITER)
 
+    def update(self, values: dict[str, str], predicate: str) -> int:
+        """Set columns to SQL expressions where a predicate is true; in how many events."""
+        done = self._open().update(updates=values, predicate=predicate, writer_properties=WRITER)
+        return done["num_updated_rows"] or 0
+
     def vacuum(self, hours: float) -> list[str]:
         """Remove files that no version of the last `hours` refers to; their names."""
         return self._open().vacuum(
@@ -182,11 +190,12 @@ class Table:
         return [self._fetched(file) for file in files]
 
     def _fetched(self, file: File) -> str:
-        place = self._cache / file.path.rpartition("/")[2]
+        # The folder's name tells the day.
+        place = self._cache / "/".join(file.path.rsplit("/", 2)[1:])
         if place.exists() and place.stat().st_size == file.size:
             os.utime(place)
             return str(place)
-        self._cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._make_room(file.size)
         part = urlsplit(file.path)
         with (
@@ -198,8 +207,16 @@ class Table:
         Path(out.name).replace(place)
         return str(place)
 
+    def _forget_old(self, version: Version) -> None:
+        """Let go of cached files that the table has no more: what was erased there must not stay here."""
+        if self._remote and self._cache.exists():
+            kept = {file.path.rpartition("/")[2] for file in version.files}
+            for path in self._cache.rglob("*.parquet"):
+                if path.name not in kept:
+                    path.unlink(missing_ok=True)
+
     def _make_room(self, size: int) -> None:
-        kept = sorted((p.stat().st_mtime, p.stat().st_size, p) for p in self._cache.iterdir())
+        kept = sorted((p.stat().st_mtime, p.stat().st_size, p) for p in self._cache.rglob("*.parquet"))
         total = size + sum(each[1] for each in kept)
         for _, length, path in kept:
             if total <= CACHE_BYTES:

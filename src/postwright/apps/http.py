@@ -11,7 +11,7 @@ from litestar.types import ASGIApp
 
 from postwright import domains, events, lists, tracking
 from postwright.accounts import Rates, auth
-from postwright.analytics import Ledger
+from postwright.analytics import Ledger, Sealer
 from postwright.certificates import Keyring
 from postwright.certificates.web import ChallengeDoor
 from postwright.delivery import Sources
@@ -59,6 +59,7 @@ def build(context: Context, outgoing: Outgoing) -> ASGIApp:
         ),
         "router": Router(),
         "ledger": Ledger(context.settings, context.db),
+        "sealer": Sealer(context.settings, context.db, context.clock),
         "owns_domain": domains.owns,
         "accepted": _accepted,
         "sources": Sources(context.settings, context.hostname),

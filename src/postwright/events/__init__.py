@@ -6,7 +6,19 @@ that same order, so that a page of events in time order never gets a late entry 
 customer sees of the past is made from these rows by readers with cursors of their own; nobody is called.
 """
 
-from .log import Entry, append, expire, forget_domain, head, hold, of_copy, of_message, of_recipient, read
+from .log import (
+    Entry,
+    append,
+    expire,
+    forget_domain,
+    forget_person,
+    head,
+    hold,
+    of_copy,
+    of_message,
+    of_recipient,
+    read,
+)
 from .projection import Projection
 from .records import EVENT_NAMES, WEBHOOK_TYPES, Event, webhook_type
 from .store import count_accepted
@@ -23,6 +35,7 @@ __all__ = [
     "events_table",
     "expire",
     "forget_domain",
+    "forget_person",
     "head",
     "hold",
     "of_copy",

@@ -1,5 +1,6 @@
 """Append to the log, read it by cursor, expire it."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -107,6 +108,24 @@ def head(tx: Read) -> int:
 def expire(tx: Write, before: int, limit: int = 5000) -> int:
     """Delete up to `limit` events older than `before` (microseconds); how many it deleted."""
     return store.delete_before(tx, before, limit)
+
+
+def forget_person(tx: Write, account_id: str, address: str, instead: str, limit: int = 500) -> int:
+    """Delete up to `limit` events of an account about `address`, and write `instead` where others mention it.
+
+    How many events it changed; none, when all is done.
+    """
+    pattern = re.compile(re.escape(address.encode()), re.IGNORECASE)
+    found = store.holding(tx, account_id, address.encode(), limit)
+    gone = []
+    for seq, recipient, data in found:
+        listed = msgspec.json.decode(data).get("message", {}).get("recipients") or ()
+        if recipient == address or address in (str(each).lower() for each in listed):
+            gone.append(seq)
+        else:
+            store.set_data(tx, seq, pattern.sub(instead.encode(), data))
+    store.delete_rows(tx, gone)
+    return len(found)
 
 
 def forget_domain(tx: Write, domain_id: str, limit: int = 5000) -> int:

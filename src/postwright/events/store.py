@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, literal_column, select
+from sqlalchemy import Text, bindparam, cast, delete, func, insert, literal_column, select, update
 
 from postwright.kernel.db import Prepared, Read, Write
 
@@ -137,6 +137,33 @@ def delete_domain(tx: Write, domain_id: str, limit: int) -> int:
     """Delete some rows of a domain."""
     some = select(events.c.seq).where(events.c.domain_id == domain_id).limit(limit)
     return tx.run(delete(events).where(events.c.seq.in_(some)))
+
+
+def holding(tx: Read, account_id: str, text: bytes, limit: int) -> Sequence[Any]:
+    """Number, recipient and JSON of rows of an account that hold a text, whatever its case."""
+    # Octets have no case and no LIKE on PostgreSQL; the wire form is UTF-8 without exception.
+    data = (
+        func.lower(cast(events.c.data, Text))
+        if tx.dialect == "sqlite"
+        else func.lower(func.convert_from(events.c.data, "UTF8"))
+    )
+    position = func.instr if tx.dialect == "sqlite" else func.strpos
+    return tx.rows(
+        select(events.c.seq, events.c.recipient, events.c.data)
+        .where(events.c.account_id == account_id, position(data, text.decode()) > 0)
+        .order_by(events.c.seq)
+        .limit(limit)
+    )
+
+
+def set_data(tx: Write, seq: int, data: bytes) -> None:
+    """Replace the JSON of a row."""
+    tx.run(update(events).where(events.c.seq == seq).values(data=data))
+
+
+def delete_rows(tx: Write, seqs: Sequence[int]) -> None:
+    """Delete rows."""
+    tx.run(delete(events).where(events.c.seq.in_(seqs)))
 
 
 def cursor(tx: Read, reader: str) -> int | None:

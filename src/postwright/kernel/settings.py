@@ -94,6 +94,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     delivery_processes: int = 1
     event_retention_days: int = 30  # of events, and of the delivery journal
     analytics: str = ""  # folder or s3://bucket/prefix of the event table; default: <data>/analytics
+    analytics_seal_seconds: float = 60.0  # so long events lie in the state store alone
     analytics_retention_days: int = 365  # of events in figures and logs
     audit_retention_days: int = 365  # of the record of who changed what
     metrics: str = "loopback"  # who may read /metrics without a key: loopback · open · networks with commas
