@@ -18,8 +18,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(line.split(" | "))
     for line in (
         "apps | testing | migrations",
-        "forwarding | operations",
-        "webhooks | logs | alerts | panel | delivery | inbound | capture | posting",
+        "forwarding | operations | stats | classification | alerts",
+        "webhooks | logs | panel | delivery | inbound | capture | posting | tags",
         "tlsrpt | reports | rua",
         "tlspolicy | journal | archives",
         "analytics",

@@ -16,6 +16,7 @@ from .figures import Figures, Group, Question, counts, totals
 from .filters import Predicate
 from .ledger import Ledger, Look, Parameters
 from .marks import BITS, COUNTS, RATES, bits, rate
+from .ranges import Span, span, step
 from .sealer import Sealer
 
 __all__ = [
@@ -34,9 +35,12 @@ __all__ = [
     "Predicate",
     "Question",
     "Sealer",
+    "Span",
     "TooLong",
     "bits",
     "counts",
     "rate",
+    "span",
+    "step",
     "totals",
 ]

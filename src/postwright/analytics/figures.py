@@ -29,6 +29,7 @@ _COLUMNS: Final = {
     "ip": "ip",
     "ip_pool": "ip_pool",
     "tag": "tags",
+    "tags": "tags",
     "country": "country",
     "device": "device",
     "bot": "bot",
@@ -47,8 +48,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be counted. Times in microseconds, `high` not included.
 
     `dimensions` are `time` (in steps of `resolution`), the attributes that can be filtered by, and `rule`,
-    `rule_group`, `event`, `severity`, `reason`, `domain_id`. An event with several tags counts for each of them,
-    one without tags for none, when they are a dimension.
+    `rule_group`, `event`, `severity`, `reason`, `domain_id`, `tags` (all of an event, as one text). An event with
+    several tags counts for each of them, one without tags for none, when `tag` is a dimension.
     """
 
     accounts: tuple[str, ...]
@@ -181,6 +182,9 @@ def _key(name: str, resolution: str) -> tuple[str, str]:
     """What a dimension groups by, and which of the values in a group is shown."""
     if name == "time":
         return _TIMES[resolution], f"min({_TIMES[resolution]})"
+    if name == "tags":
+        joined = "array_to_string(tags, ', ')"
+        return joined, f"min({joined})"
     if name == "tag":
         return "lower(tag)", "min(tag)"
     return _COLUMNS[name], f"min({_COLUMNS[name]})"

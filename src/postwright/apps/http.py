@@ -27,6 +27,7 @@ from postwright.users import SignIn
 from postwright.webhooks import WebhookSender
 
 from . import health, metrics
+from .alerting import alert_sender
 from .auditing import watcher
 from .concepts import CONTROLLERS
 from .context import Context
@@ -57,6 +58,7 @@ def build(context: Context, outgoing: Outgoing) -> ASGIApp:
         "webhook_sender": WebhookSender(
             settings=context.settings, db=context.db, clock=context.clock, vault=context.vault
         ),
+        "alert_sender": alert_sender(context),
         "router": Router(),
         "ledger": Ledger(context.settings, context.db),
         "sealer": Sealer(context.settings, context.db, context.clock),

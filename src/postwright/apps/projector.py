@@ -6,6 +6,7 @@ import socket
 from collections.abc import Awaitable, Callable
 
 from postwright import (
+    alerts,
     archives,
     arrivals,
     audit,
@@ -21,13 +22,14 @@ from postwright import (
     queue,
     rua,
     suppressions,
+    tags,
     templates,
     tlspolicy,
     tracking,
     users,
     webhooks,
 )
-from postwright.analytics import Sealer
+from postwright.analytics import Ledger, Sealer
 from postwright.habits.projector import HabitProjection
 from postwright.kernel.clock import SECOND
 from postwright.kernel.db import StoreUnavailable, forget_nodes
@@ -36,6 +38,7 @@ from postwright.tlsrpt import Reporter
 from postwright.webhooks import WebhookProjection, WebhookSender
 
 from . import receiving
+from .alerting import alert_sender
 from .context import Context
 from .notices import NoticeSender
 from .smtp import acceptor
@@ -48,7 +51,13 @@ HOUSEKEEPING_SECONDS = 60.0
 PAUSE_SECONDS = 1.0
 DNS_SECONDS = 10.0  # between looks for domains and keys that are due
 NODE_SECONDS = 86400  # processes that ended are known for so long
-PROJECTIONS: tuple[events.Projection, ...] = (SuppressionProjection(), WebhookProjection(), HabitProjection())
+ALERT_SECONDS = 15.0  # between looks for thresholds that are due
+PROJECTIONS: tuple[events.Projection, ...] = (
+    SuppressionProjection(),
+    WebhookProjection(),
+    HabitProjection(),
+    tags.TagProjection(),
+)
 
 
 async def run(
@@ -76,6 +85,8 @@ async def run(
     archiver = archives.ArchiveCaller(
         settings=context.settings, db=context.db, clock=context.clock, spool=context.spool
     )
+    teller = alert_sender(context)
+    evaluator = alerts.Evaluator(context.db, context.clock, Ledger(context.settings, context.db))
     sealer = Sealer(context.settings, context.db, context.clock)
     installation = domains.Installation.of(context.settings, context.hostname)
     checker = domains.Checker(context.settings, installation, context.db, context.clock)
@@ -95,7 +106,9 @@ async def run(
         _every(HOUSEKEEPING_SECONDS, lambda: _tls_reports(reporter), stop),
         _every(DNS_SECONDS, lambda: _until_none(checker.run_once), stop),
         _every(DNS_SECONDS, lambda: _until_none(rotator.run_once), stop),
+        _every(ALERT_SECONDS, lambda: _alerts(evaluator), stop),
         sender.run(stop),
+        teller.run(stop),
         sealer.run(stop),
         NoticeSender(context, acceptor(context)).run(stop),
         caller.run(stop),
@@ -151,6 +164,10 @@ async def _until_none(job: Callable[[], Awaitable[int]]) -> None:
         pass
 
 
+async def _alerts(evaluator: alerts.Evaluator) -> None:
+    await evaluator.run_once()
+
+
 async def _tls_reports(reporter: Reporter) -> None:
     await reporter.run_once()
 
@@ -170,6 +187,7 @@ async def _let_go(context: Context, domain_id: str) -> None:
     await journal.forget_domain(context.db, domain_id)
     await context.db.write(webhooks.forget_domain, domain_id)
     await context.db.write(suppressions.forget_domain, domain_id)
+    await context.db.write(tags.forget_domain, domain_id)
     await context.db.write(forwarding.forget_domain, domain_id)
     await context.db.write(forwards.forget_domain, domain_id)
     while await context.db.write(lists.forget_domain, domain_id):

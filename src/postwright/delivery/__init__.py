@@ -5,6 +5,7 @@ what came of it: the queue row's next state and its event, in one transaction. W
 `failed`. Invariant: nothing is sent under a lease that was not confirmed just before.
 """
 
+from .destinations import Destinations, Host, Unroutable
 from .outcome import ambiguous_seconds
 from .shaping import Shaping, load_shaping
 from .shaping.policy import ShapingError
@@ -14,10 +15,13 @@ from .worker import Delivery
 
 __all__ = [
     "Delivery",
+    "Destinations",
+    "Host",
     "Shaping",
     "ShapingError",
     "Source",
     "Sources",
+    "Unroutable",
     "ambiguous_seconds",
     "load_shaping",
     "suspensions",

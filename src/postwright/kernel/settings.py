@@ -85,6 +85,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     retry_schedule: str = "600,900,1800,3600,7200,14400"  # behaviour.md 5.1
     webhook_retry_schedule: str = "300,600,900,3600,7200,14400"  # behaviour.md 9.2
     route_retry_schedule: str = "600,900,1800,3600,7200,14400"  # behaviour.md 10.3
+    # About 8 hours in all, each wait twice the one before (behaviour.md 16).
+    alert_retry_schedule: str = "60,120,240,480,960,1920,3840,7680,15360"
+    alerts_from: str = ""  # sender of alerts by e-mail; default: alerts@<hostname>
+    slack_url: str = "https://slack.com/api/"  # where Slack's API is, or what stands in for it
     allow_private_targets: str = ""  # yes · no · loopback; default: loopback in capture mode, else no
     verify_domains: str = ""  # dns · trust; default: trust in capture mode
     rate_limits: str = ""  # on · off; default: off in capture mode
@@ -153,7 +157,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.public_url or f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104
 
     def schedule(self, name: str) -> tuple[int, ...]:
-        """A retry schedule (`retry`, `webhook_retry`, `route_retry`): seconds to wait after each failure."""
+        """A retry schedule (`retry`, `webhook_retry`, `route_retry`, `alert_retry`): seconds after each failure."""
         text: str = getattr(self, f"{name}_schedule")
         try:
             waits = tuple(int(part) for part in _split(text))
@@ -289,7 +293,7 @@ def _checked(settings: Settings) -> Settings:
         raise SettingsError(f"{PREFIX}ACME_DIRECTORY={settings.acme_directory}: an https:// URL expected")
     if bool(settings.acme_eab_kid) != bool(settings.acme_eab_key):
         raise SettingsError(f"{PREFIX}ACME_EAB_KID and {PREFIX}ACME_EAB_KEY belong together")
-    for name in ("retry", "webhook_retry", "route_retry"):
+    for name in ("retry", "webhook_retry", "route_retry", "alert_retry"):
         settings.schedule(name)
     settings.metrics_readers()
     domain, _, selector = settings.platform_dkim.partition("/")
@@ -297,6 +301,8 @@ def _checked(settings: Settings) -> Settings:
         raise SettingsError(f"{PREFIX}PLATFORM_DKIM={settings.platform_dkim}: domain/selector expected")
     if settings.tls_key and not settings.tls_cert:
         raise SettingsError(f"{PREFIX}TLS_KEY without {PREFIX}TLS_CERT")
+    if not settings.slack_url.startswith(("http://", "https://")):
+        raise SettingsError(f"{PREFIX}SLACK_URL={settings.slack_url}: an http:// or https:// URL expected")
     if settings.rspamd and not settings.rspamd.startswith(("http://", "https://")):
         raise SettingsError(f"{PREFIX}RSPAMD={settings.rspamd}: an http:// or https:// URL expected")
     if settings.dns:

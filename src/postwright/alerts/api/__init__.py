@@ -1,0 +1,8 @@
+"""Alerts over HTTP."""
+
+from .settings import AlertSettings
+from .slack import SlackAlerts
+from .tests import AlertTests
+from .thresholds import SendAlerts
+
+CONTROLLERS = (AlertSettings, AlertTests, SlackAlerts, SendAlerts)

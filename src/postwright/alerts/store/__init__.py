@@ -1,0 +1,1 @@
+"""SQL of alerts: settings and keys, calls, thresholds and their hits."""
