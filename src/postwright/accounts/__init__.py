@@ -16,7 +16,7 @@ dependency `auth.principal`, and the constant `owns_domain`, because domains are
 """
 
 from .allowlist import Allowlists
-from .errors import AccountDisabled, AccountNotFound, InvalidKey, NotAllowed, SubaccountNotFound
+from .errors import AccountDisabled, AccountNotFound, InvalidKey, LimitSpent, NotAllowed, SubaccountNotFound
 from .fresh import Fresh
 from .limits import spend
 from .rates import Rates
@@ -39,7 +39,7 @@ from .service import (
 )
 from .sessions import COOKIE, Keyring, csrf_token
 from .signing import SigningKeys
-from .subaccounts import closed, must_be_able_to_send
+from .subaccounts import closed, mark_emptied, must_be_able_to_send
 from .tables import accounts, api_keys, message_limits
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "Key",
     "Keyring",
     "Kind",
+    "LimitSpent",
     "NewKey",
     "NotAllowed",
     "OwnsDomain",
@@ -77,6 +78,7 @@ __all__ = [
     "delete_sessions",
     "family",
     "get_key",
+    "mark_emptied",
     "message_limits",
     "must_be_able_to_send",
     "signing_key",

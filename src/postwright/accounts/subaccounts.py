@@ -103,6 +103,11 @@ def close(tx: Write, now: int, parent_id: str, account_id: str) -> None:
 closed = store.closed
 
 
+def mark_emptied(tx: Write, now: int, account_id: str) -> None:
+    """Note that a closed account holds nothing any more."""
+    store.set_account(tx, account_id, {"emptied_at": now})
+
+
 def must_be_able_to_send(status: Status, may_send: bool, domain: str) -> None:
     """Raise AccountDisabled or SendingOff when an account sends nothing by any door."""
     if status is not Status.OPEN:

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Awaitable, Callable
 
 from postwright import (
+    accounts,
     alerts,
     archives,
     arrivals,
@@ -39,6 +40,7 @@ from postwright.webhooks import WebhookProjection, WebhookSender
 
 from . import receiving
 from .alerting import alert_sender
+from .closing import empty_account
 from .context import Context
 from .notices import NoticeSender
 from .smtp import acceptor
@@ -134,6 +136,8 @@ async def _project(context: Context, projection: events.Projection, stop: asynci
 
 async def _housekeeping(context: Context) -> None:
     now = context.clock.now()
+    for account_id in await context.db.read(accounts.closed, 20):
+        await empty_account(context, account_id)
     for domain_id in await context.db.read(domains.tombstones, 100):
         await _let_go(context, domain_id)
     while await messages.expire(context.db, context.spool, now):

@@ -20,6 +20,7 @@ from .service import (
     account_of_host,
     by_id,
     create_first,
+    delete_of_closed,
     find,
     first_active,
     forget_checks,
@@ -33,7 +34,7 @@ from .service import (
     set_tracking,
     tombstones,
 )
-from .store import ids, of_name, web_schemes
+from .store import has_tombstones, ids, names, of_name, web_schemes
 
 __all__ = [
     "NO_PASSWORD",
@@ -53,11 +54,13 @@ __all__ = [
     "account_of_host",
     "by_id",
     "create_first",
+    "delete_of_closed",
     "domain_scope",
     "find",
     "first_active",
     "forget_checks",
     "forget_tombstone",
+    "has_tombstones",
     "hash_password",
     "ids",
     "ids_of_host",
@@ -65,6 +68,7 @@ __all__ = [
     "is_published",
     "login",
     "named",
+    "names",
     "need",
     "new_key",
     "of_name",

@@ -304,6 +304,13 @@ def delete(tx: Write, now: int, account_id: str, name: str) -> None:
     store.delete_domain(tx, domain, now)
 
 
+def delete_of_closed(tx: Write, now: int, account_id: str, name: str) -> None:
+    """Delete a domain of a closed account, whatever its kind and state. Raises DomainNotFound."""
+    domain = need(tx, account_id, name)
+    delete_domain_keys(tx, account_id, domain.name)
+    store.delete_domain(tx, domain, now)
+
+
 def owns(tx: Read, account_id: str, name: str) -> bool:
     """Whether the account has the domain."""
     return store.find(tx, account_id, lookup_name(name)) is not None

@@ -219,6 +219,18 @@ def delete_domain(tx: Write, domain: Domain, now: int) -> None:
     )
 
 
+def names(tx: Read, account_id: str, limit: int) -> list[str]:
+    """The names of some of an account's domains."""
+    stmt = select(domains.c.name).where(domains.c.account_id == account_id).limit(limit)
+    return [row.name for row in tx.rows(stmt)]
+
+
+def has_tombstones(tx: Read, account_id: str) -> bool:
+    """Whether deleted domains of an account still hold something."""
+    stmt = select(domain_tombstones.c.domain_id).where(domain_tombstones.c.account_id == account_id)
+    return tx.scalar(stmt.limit(1)) is not None
+
+
 def tombstones(tx: Read, limit: int) -> list[str]:
     """Ids of deleted domains that others may still hold something of."""
     return [row.domain_id for row in tx.rows(select(domain_tombstones.c.domain_id).limit(limit))]
