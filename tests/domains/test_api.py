@@ -152,7 +152,6 @@ NAME = "Domain name is not valid"
         ({"message_ttl": "9" * 30}, "message_ttl parameter is not valid"),
         ({"archive_to": "ftp://x.test"}, "archive_to is not a valid url"),
         ({"archive_to": "http://[::1"}, "archive_to is not a valid url"),
-        ({"encrypt_incoming_message": "yes"}, "encrypt_incoming_message is not available"),
     ],
 )
 async def test_create_refuses(api: World, fields: dict[str, str], text: str) -> None:

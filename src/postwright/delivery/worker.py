@@ -104,7 +104,7 @@ class Delivery:
             connector=self._connector,
             admission=self._admission,
             places=self._places,
-            load=Loader(db, spool).load,
+            load=Loader(db, spool, vault).load,
             levers=self._levers,
         )
         self._sites: dict[str, Site] = {}
@@ -330,9 +330,10 @@ class Loader:
     KEEP = 32  # messages
     KEEP_SIZE = 1024 * 1024  # bytes; a larger one is read again for each recipient
 
-    def __init__(self, db: Db, spool: Spool) -> None:
+    def __init__(self, db: Db, spool: Spool, vault: Vault) -> None:
         self._db = db
         self._spool = spool
+        self._vault = vault
         self._kept: OrderedDict[int, Loaded] = OrderedDict()
 
     async def load(self, number: int) -> Loaded | None:
@@ -340,7 +341,7 @@ class Loader:
         found = self._kept.get(number)
         if found is not None:
             return found
-        loaded = await messages.load(self._db, self._spool, number)
+        loaded = await messages.load_any(self._db, self._spool, self._vault, number)
         if loaded is not None and loaded.meta.several and loaded.meta.size <= self.KEEP_SIZE:
             self._kept[number] = loaded
             while len(self._kept) > self.KEEP:

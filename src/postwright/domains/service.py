@@ -35,6 +35,7 @@ account_of_host = store.account_of_host
 ids_of_host = store.ids_of_host
 tombstones = store.tombstones
 forget_tombstone = store.forget_tombstone
+redacts_webhooks = store.redacts_webhooks
 forget_checks = store.drop_checks
 
 

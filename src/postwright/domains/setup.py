@@ -28,7 +28,7 @@ async def plan(settings: Settings, fields: CreateDomain) -> Plan:
     automatic = bool(fields.use_automatic_sender_security)
     values = _values(fields)
     values["ips"] = service.parse_ips(fields.ips, [address for address, _ in settings.sources()])
-    values["encrypt_incoming"] = _not_yet_encrypted(wanted=fields.encrypt_incoming_message)
+    values["encrypt_incoming"] = fields.encrypt_incoming_message
     values["state"] = "active" if settings.trust_domains else "unverified"
     selector = service.parse_selector(fields.dkim_selector) if fields.dkim_selector else ""
     bits = _KEY_SIZES[fields.dkim_key_size] or (2048 if automatic else 1024)
@@ -66,12 +66,6 @@ def _authority(fields: CreateDomain, name: str) -> str:
     return name if fields.force_dkim_authority or fields.use_automatic_sender_security else ""
 
 
-def _not_yet_encrypted(*, wanted: bool) -> bool:
-    if wanted:
-        raise BadDomain("encrypt_incoming_message is not available on this server yet")
-    return False
-
-
 def _values(fields: CreateDomain | ChangeDomain) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if fields.spam_action is not None:
@@ -87,6 +81,8 @@ def _values(fields: CreateDomain | ChangeDomain) -> dict[str, Any]:
             values[name] = given
     if fields.use_automatic_sender_security is not None:
         values["automatic_security"] = fields.use_automatic_sender_security
+    if fields.webhooks_redact_pii is not None:
+        values["redact_webhooks"] = fields.webhooks_redact_pii
     if fields.mailfrom_host is not None:
         values["mailfrom_host"] = service.parse_name(fields.mailfrom_host) if fields.mailfrom_host else ""
     if fields.archive_to is not None:

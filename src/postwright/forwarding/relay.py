@@ -65,6 +65,8 @@ class Relay:
         else:
             raw = self._marked(arrival, target, message, keys, now)
         number = self._sequence.next()
+        # A copy says what the original says: it is kept as that is.
+        sealed = arrival.encrypted
         meta = msgspec.structs.replace(
             arrival_facts.meta(arrival),
             id=number,
@@ -77,11 +79,11 @@ class Relay:
             ips=domain.ips if domain else "",
             dkim=False,
             incoming=False,
-            encrypted=False,
+            encrypted=sealed,
             routed=True,
             envelope=self._envelope(arrival.sender, domain.return_host if domain else target.domain, now),
         )
-        blob = await self._spool.prepare(messages.packed(raw, None))
+        blob = await self._spool.prepare(messages.packed(raw, self._vault if sealed else None))
         items = [
             queue.NewItem(self._sequence.next(), number, address, address.rpartition("@")[2])
             for address in addresses

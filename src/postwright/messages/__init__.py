@@ -8,10 +8,10 @@ message, its queue rows and its events. Copies for recipients are built when the
 from . import build, facts
 from .accept import RETENTION, Acceptor, Origin, new_message_id
 from .draft import from_mime
-from .incoming import described, hold, keep, opened, packed, received, relay
+from .incoming import described, hold, keep, opened, packed, received, relay, sealed
 from .keys import make as storage_key
 from .keys import read as number_of
-from .loading import Loaded, domain_of, load, load_any, metas, raw_of
+from .loading import Loaded, domain_of, load_any, metas, raw_of
 from .options import Options
 from .records import Attached, ListUsed, Meta, MimeContent, Personal, decode_personal
 from .retention import expire, expire_keys, forget_domain
@@ -42,7 +42,6 @@ __all__ = [
     "from_mime",
     "hold",
     "keep",
-    "load",
     "load_any",
     "metas",
     "new_message_id",
@@ -53,5 +52,6 @@ __all__ = [
     "raw_of",
     "received",
     "relay",
+    "sealed",
     "storage_key",
 ]

@@ -20,7 +20,12 @@ HOLD_SECONDS = 24 * 3600
 def packed(raw: bytes, vault: Vault | None) -> bytes:
     """What to put into the spool for a received message; sealed when `vault` is given."""
     content = encode(MimeContent(raw=raw))
-    return content if vault is None else vault.seal(content, _CONTEXT)
+    return content if vault is None else sealed(content, vault)
+
+
+def sealed(stored: bytes, vault: Vault) -> bytes:
+    """What to put into the spool instead of `stored`, for a message that is `encrypted`."""
+    return vault.seal(stored, _CONTEXT)
 
 
 def opened(meta: Meta, stored: bytes, vault: Vault) -> Content:

@@ -11,7 +11,7 @@ from postwright.spool import Blob, Spool
 from . import store
 from .draft import render
 from .incoming import opened
-from .records import Content, FormContent, Meta, decode_content, decode_meta
+from .records import Content, FormContent, Meta, decode_meta
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -19,18 +19,6 @@ class Loaded(msgspec.Struct, frozen=True):
 
     meta: Meta
     content: Content
-
-
-async def load(db: Db, spool: Spool, number: int) -> Loaded | None:
-    """Message `number`, or None when it or its bytes are gone (expired, or its domain deleted)."""
-    found = await db.read(_find, spool, number)
-    if found is None:
-        return None
-    meta, blob = found
-    try:
-        return Loaded(meta, decode_content(await spool.bytes_of(blob)))
-    except FileNotFoundError:
-        return None
 
 
 def _find(tx: Read, spool: Spool, number: int) -> tuple[Meta, Blob] | None:

@@ -154,7 +154,10 @@ class ListWorker:
         content = MimeContent(raw=raw, personal=_has_tokens(raw), pinned=source.content.pinned)
         plan = self._plan(source.meta, raw, to, sendable, outside)
         meta = self._meta(post, source.meta, len(raw), to, domain, plan)
-        return Shared(meta, await self._spool.prepare(msgspec.msgpack.encode(content)))
+        packed = msgspec.msgpack.encode(content)
+        if meta.encrypted:
+            packed = messages.sealed(packed, self._vault)
+        return Shared(meta, await self._spool.prepare(packed))
 
     def _where(self, tx: Read, key: str) -> tuple[MailingList, Domain, Sendable] | None:
         to = lists.find_by_key(tx, key)
@@ -202,7 +205,7 @@ class ListWorker:
             tracking=plan,
             mailing_list=messages.ListUsed(address=to.address, list_id=to.header_id, sid=f"{post.id:x}"),
             incoming=False,
-            encrypted=False,
+            encrypted=source.encrypted,
         )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from postwright import domains
 from postwright.accounts import AccountNotFound, SigningKeys
 from postwright.kernel import failpoints
 from postwright.kernel.calling import Caller
@@ -16,6 +17,7 @@ from postwright.kernel.secrets import Vault
 from postwright.kernel.settings import Settings
 
 from . import store
+from .redaction import redact
 
 _SECONDS = Histogram("webhook_seconds", "How long calls of webhooks took.").labels()
 _CALLS = Counter("webhook_calls_total", "Calls of webhooks.", ("result",))
@@ -110,7 +112,10 @@ def _load(tx: Read, call: Call) -> tuple[bytes | None, str | None]:
     levels = [call.account_id, *([parent] if parent else [])]
     if not store.is_wanted(tx, levels, call.domain_id, call.event_type, call.url):
         return None, parent
-    return store.event(tx, call.event_seq), parent
+    data = store.event(tx, call.event_seq)
+    if data is not None and call.domain_id and domains.redacts_webhooks(tx, call.domain_id):
+        data = redact(data)
+    return data, parent
 
 
 def release_all(tx: Write, now: int) -> int:

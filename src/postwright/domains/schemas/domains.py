@@ -106,6 +106,7 @@ class _Settings(msgspec.Struct, kw_only=True):
     archive_to: KeepEmpty | None = None
     message_ttl: int | None = None
     use_automatic_sender_security: bool | None = None
+    webhooks_redact_pii: bool | None = None
 
 
 class CreateDomain(_Settings, kw_only=True):
@@ -172,6 +173,7 @@ class DomainInfo(msgspec.Struct, kw_only=True):
     subaccount_id: str | UnsetType = UNSET
     smtp_password: str | UnsetType = UNSET
     disabled: Disabled | UnsetType = UNSET
+    webhooks_redact_pii: bool | UnsetType = UNSET
 
 
 class RecordInfo(msgspec.Struct, kw_only=True):
@@ -275,6 +277,8 @@ def info(domain: Domain, account_id: str) -> DomainInfo:
         more["archive_to"] = domain.archive_to
     if domain.message_ttl:
         more["message_ttl"] = domain.message_ttl
+    if domain.redact_webhooks:
+        more["webhooks_redact_pii"] = True
     if domain.account_id != account_id:
         more["subaccount_id"] = domain.account_id
     return DomainInfo(

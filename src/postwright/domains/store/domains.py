@@ -48,6 +48,7 @@ _SENDABLE = Prepared(
     .where(domains.c.id == bindparam("key")),
     ("key",),
 )
+_REDACTS = Prepared(select(domains.c.redact_webhooks).where(domains.c.id == bindparam("key")), ("key",))
 _MAY_RECEIVE = (domains.c.state == "active", domains.c.is_disabled.is_(False))
 _RECEIVING = Prepared(
     select(domains).where(domains.c.name == bindparam("domain"), *_MAY_RECEIVE), ("domain",)
@@ -142,6 +143,12 @@ def sendable(tx: Read, domain_id: str) -> Sendable | None:
 def ids(tx: Read, account_id: str) -> list[str]:
     """The ids of an account's domains."""
     return [row.id for row in tx.rows(select(domains.c.id).where(domains.c.account_id == account_id))]
+
+
+def redacts_webhooks(tx: Read, domain_id: str) -> bool:
+    """Whether what webhooks are told of a domain must not tell of persons."""
+    rows = tx.fetch(_REDACTS, (domain_id,))
+    return bool(rows and rows[0][0])
 
 
 def first_active(tx: Read, account_id: str) -> tuple[str, str] | None:
