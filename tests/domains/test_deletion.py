@@ -1,0 +1,139 @@
+"""A deleted domain leaves nothing in any table: the tables are found in the schema, so a new one must be thought of."""
+
+import itertools
+from typing import Any
+
+import pytest
+from sqlalchemy import Boolean, LargeBinary, Table, Text, func, insert, select
+
+from postwright.apps import projector
+from postwright.kernel.db import Read, Write, metadata
+from tests.world import World
+
+# Tables that hold nothing of one domain, and why.
+NOT_OF_A_DOMAIN = {
+    "accounts": "of the installation",
+    "audit": "of an account: who changed what must be known afterwards",
+    "captured": "of the capture inbox, which is what a developer looks at",
+    "cursors": "of the installation",
+    "habits": "of an account's recipients",
+    "idempotency_keys": "named by a digest of domain and key, gone after a day",
+    "lever_rules": "of operators",
+    "nodes": "of the installation",
+    "route_revisions": "of an account",
+    "routes": "of an account",
+    "sts_policies": "of destinations",
+    "suspensions": "of operators",
+    "tls_reports": "of destinations",
+    "tls_results": "of destinations",
+    "tracking_journals": "of the installation",
+    "user_links": "of users",
+    "users": "of an account",
+    "metric_journals": "of the installation",
+    "delta_positions": "of the installation",
+}
+# Tables without a domain whose rows belong to one by a row of another: column, and the column of the other one.
+CHILDREN = {
+    "bodies": ("id", "messages.id"),
+    "list_members": ("list_key", "lists.key"),
+    "list_posts": ("list_key", "lists.key"),
+    "list_uploads": ("list_key", "lists.key"),
+    "template_versions": ("template_id", "templates.id"),
+    "webhook_types": ("webhook_id", "webhooks.id"),
+}
+# Tables with a domain's name instead of its id.
+BY_NAME = {"api_keys": "domain_name", "dkim_keys": "authority"}
+# Made by other means, or by the deletion itself.
+MADE = {"domains", "domain_tombstones"}
+
+numbers = itertools.count(1_000_000)
+
+
+def row(table: Table, **known: Any) -> dict[str, Any]:
+    """Some row of a table."""
+    values: dict[str, Any] = {}
+    for column in table.c:
+        if column.name in known:
+            values[column.name] = known[column.name]
+        elif column.nullable:
+            continue
+        elif isinstance(column.type, Boolean):
+            values[column.name] = False
+        elif isinstance(column.type, LargeBinary):
+            values[column.name] = b"{}"
+        elif isinstance(column.type, Text):
+            values[column.name] = f"{column.name}{next(numbers)}"
+        else:
+            values[column.name] = next(numbers) if column.primary_key else 1
+    return values
+
+
+def fill(tx: Write, account_id: str, domain_id: str, name: str) -> dict[str, Any]:
+    """A row for the domain in every table that can have one; how to find them: table, column, value."""
+    found: dict[str, tuple[str, Any]] = {}
+    rows: dict[str, dict[str, Any]] = {}
+    for each in metadata.tables.values():
+        if each.name in MADE or "domain_id" not in each.c:
+            continue
+        rows[each.name] = row(each, account_id=account_id, domain_id=domain_id, authority=name, file="")
+        found[each.name] = ("domain_id", domain_id)
+    for child, (column, parent) in CHILDREN.items():
+        table, _, key = parent.partition(".")
+        rows[child] = row(metadata.tables[child], **{column: rows[table][key], "file": ""})
+        found[child] = (column, rows[table][key])
+    for child, column in BY_NAME.items():
+        rows[child] = row(metadata.tables[child], **{column: name, "account_id": account_id})
+        found[child] = (column, name)
+    for table, values in rows.items():
+        tx.run(insert(metadata.tables[table]).values(**values))
+    return found
+
+
+def left(tx: Read, places: dict[str, tuple[str, Any]]) -> dict[str, int]:
+    """How many rows of each place are there."""
+    return {
+        table: tx.scalar(
+            select(func.count())
+            .select_from(metadata.tables[table])
+            .where(metadata.tables[table].c[column] == value)
+        )
+        for table, (column, value) in places.items()
+    }
+
+
+def test_every_table_is_thought_of() -> None:
+    known = {*NOT_OF_A_DOMAIN, *CHILDREN, *BY_NAME, *MADE}
+    unknown = {name for name, table in metadata.tables.items() if "domain_id" not in table.c} - known
+    assert unknown == set(), (
+        "say in this file how such rows go when their domain is deleted, or why they stay"
+    )
+
+
+@pytest.mark.parametrize("batches", [1, 3])
+async def test_nothing_is_left_and_the_neighbour_keeps_all(api: World, batches: int) -> None:
+    made = [
+        (await api.ok("POST", "/v4/domains", data={"name": name}))["domain"]
+        for name in ("gone.test", "stays.test")
+    ]
+    account = api.one.account_id
+    gone, stays = [await api.db.write(fill, account, each["id"], each["name"]) for each in made]
+    for _ in range(batches - 1):
+        await api.db.write(fill_more, account, made[0]["id"])
+    before = await api.db.read(left, stays)
+    assert all(before.values()) and all((await api.db.read(left, gone)).values())
+    await api.ok("DELETE", "/v3/domains/gone.test")
+    for path in ("/v4/domains/gone.test", "/v3/gone.test/events", "/v3/domains/gone.test/credentials"):
+        assert (await api.call("GET", path)).status_code == 404
+    await projector._let_go(api.context, made[0]["id"])
+    assert {table: count for table, count in (await api.db.read(left, gone)).items() if count} == {}
+    assert await api.db.read(left, {"domain_tombstones": ("domain_id", made[0]["id"])}) == {
+        "domain_tombstones": 0
+    }
+    assert await api.db.read(left, stays) == before
+
+
+def fill_more(tx: Write, account_id: str, domain_id: str) -> None:
+    for each in metadata.tables.values():
+        known = {"account_id": account_id, "domain_id": domain_id}
+        if each.name not in MADE and "domain_id" in each.c and each.name != "dkim_rotations":
+            tx.run(insert(each).values(**row(each, **known)))
