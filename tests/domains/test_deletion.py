@@ -63,6 +63,8 @@ def row(table: Table, **known: Any) -> dict[str, Any]:
             values[column.name] = b"{}"
         elif isinstance(column.type, Text):
             values[column.name] = f"{column.name}{next(numbers)}"
+        elif column.name == "state":
+            values[column.name] = 0  # waiting
         else:
             values[column.name] = next(numbers) if column.primary_key else 1
     return values
@@ -130,6 +132,27 @@ async def test_nothing_is_left_and_the_neighbour_keeps_all(api: World, batches: 
         "domain_tombstones": 0
     }
     assert await api.db.read(left, stays) == before
+
+
+async def test_what_is_on_its_way_is_waited_for(api: World) -> None:
+    made = (await api.ok("POST", "/v4/domains", data={"name": "gone.test"}))["domain"]
+    queue = metadata.tables["queue"]
+    known = {"domain_id": made["id"], "account_id": api.one.account_id}
+    sending = row(queue, **known) | {"state": 1}
+    await api.db.write(lambda tx: tx.run(insert(queue).values(**sending)))
+    await api.ok("DELETE", "/v3/domains/gone.test")
+    await projector._let_go(api.context, made["id"])
+    tombstone = {"domain_tombstones": ("domain_id", made["id"])}
+    assert await api.db.read(left, tombstone) == {"domain_tombstones": 1}
+    # It ends, and its event comes after everything else was deleted.
+    events = metadata.tables["events"]
+    await api.db.write(lambda tx: tx.run(queue.delete().where(queue.c.id == sending["id"])))
+    await api.db.write(lambda tx: tx.run(insert(events).values(**row(events, **known))))
+    await projector._let_go(api.context, made["id"])
+    assert await api.db.read(left, tombstone | {"events": ("domain_id", made["id"])}) == {
+        "domain_tombstones": 0,
+        "events": 0,
+    }
 
 
 def fill_more(tx: Write, account_id: str, domain_id: str) -> None:

@@ -139,3 +139,49 @@ async def test_what_was_acknowledged_arrives_whatever_dies(
             break
         await asyncio.sleep(0.05)
     assert told() == set(subjects) == arrived()
+
+
+async def test_a_domain_that_keeps_mail_sealed_keeps_copies_sealed_too(
+    start_server: StartServer, http: aiohttp.ClientSession, sink: Sink
+) -> None:
+    """Forwarded copies wait in the store as well: nothing readable of them is on the disk."""
+    server = await start_server(**settings(sink, roles="http,smtp,projector"))
+    api = Api(server, http)
+    name = "sealed.example.com"
+    status, body = await api.call(
+        "POST", "/v4/domains", data={"name": name, "encrypt_incoming_message": "yes"}
+    )
+    assert status == 200 and body["domain"]["encrypt_incoming_message"] is True
+    route = [
+        ("expression", f"match_recipient('.*@{name}')"),
+        ("action", 'forward("eve@example.net")'),
+        ("action", "stop()"),
+    ]
+    status, _ = await api.call("POST", "/v3/routes", data=route)
+    assert status == 200
+    message = mail("sealed")
+    message.replace_header("To", f"bob@{name}")
+    message.set_content("A very secret sentence.")
+
+    def send() -> None:
+        with smtplib.SMTP(*server.mx, timeout=20) as client:
+            client.send_message(message, "ann@there.test", [f"bob@{name}"])
+
+    await asyncio.to_thread(send)
+
+    async def queued() -> bool:
+        return any(event.get("routes") for event in await api.events(name, event="accepted"))
+
+    await wait_for(queued, "a copy for eve", 40.0)
+    data = server.folder
+    kept = [
+        path
+        for path in data.rglob("*")
+        if path.is_file() and "very secret" in path.read_bytes().decode("latin-1")
+    ]
+    assert kept == []
+    await server.kill()
+    server.settings["roles"] = "http,smtp,delivery,projector"
+    await server.start()
+    (out,) = await sink.wait(1)
+    assert out.recipients == ["eve@example.net"] and b"A very secret sentence." in out.data

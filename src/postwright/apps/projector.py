@@ -33,7 +33,7 @@ from postwright import (
 from postwright.analytics import Ledger, Sealer
 from postwright.habits.projector import HabitProjection
 from postwright.kernel.clock import SECOND
-from postwright.kernel.db import StoreUnavailable, forget_nodes
+from postwright.kernel.db import StoreUnavailable, Write, forget_nodes
 from postwright.suppressions import SuppressionProjection
 from postwright.tlsrpt import Reporter
 from postwright.webhooks import WebhookProjection, WebhookSender
@@ -176,31 +176,40 @@ async def _tls_reports(reporter: Reporter) -> None:
     await reporter.run_once()
 
 
+# Each deletes some of what a domain has and says how much that was.
+_FORGET: tuple[Callable[[Write, str], int], ...] = (
+    queue.purge,
+    arrivals.forget_domain,
+    rua.forget_domain,
+    webhooks.forget_domain,
+    suppressions.forget_domain,
+    tracking.forget_domain,
+    forwarding.forget_domain,
+    forwards.forget_domain,
+    lists.forget_domain,
+    templates.forget_domain,
+    events.forget_domain,
+    domains.forget_checks,
+)
+
+
 async def _let_go(context: Context, domain_id: str) -> None:
-    """Delete what a deleted domain still holds, a piece at a time, and then its tombstone."""
-    while await context.db.write(queue.purge, domain_id):
-        pass
+    """Delete what a deleted domain still holds, a piece at a time, and then its tombstone.
+
+    What analytics has sealed goes by its retention.
+    """
+    for forget in _FORGET:
+        while await context.db.write(forget, domain_id):
+            pass
     while await messages.forget_domain(context.db, context.spool, domain_id):
-        pass
-    while await context.db.write(events.forget_domain, domain_id):
         pass
     while await archives.forget_domain(context.db, context.spool, domain_id):
         pass
-    await context.db.write(arrivals.forget_domain, domain_id)
-    await context.db.write(rua.forget_domain, domain_id)
     await journal.forget_domain(context.db, domain_id)
-    await context.db.write(webhooks.forget_domain, domain_id)
-    await context.db.write(suppressions.forget_domain, domain_id)
-    await context.db.write(tags.forget_domain, domain_id)
-    await context.db.write(forwarding.forget_domain, domain_id)
-    await context.db.write(forwards.forget_domain, domain_id)
-    while await context.db.write(lists.forget_domain, domain_id):
-        pass
-    await context.db.write(templates.forget_domain, domain_id)
-    while await context.db.write(domains.forget_checks, domain_id, 1000):
-        pass
     await context.db.write(certificates.forget_domain, domain_id)
-    await context.db.write(domains.forget_tombstone, domain_id)
+    # What is on its way will tell of it: then once more.
+    if not await context.db.read(queue.has_domain, domain_id):
+        await context.db.write(domains.forget_tombstone, domain_id)
 
 
 async def _every(seconds: float, job: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:

@@ -167,9 +167,9 @@ def matching(tx: Read, domain_id: str, recipient: str) -> list[Rule]:
     return [_rule(row) for row in rows if patterns.matches(row.match, recipient)][:MAX_MATCHES]
 
 
-def forget_domain(tx: Write, domain_id: str) -> None:
-    """Delete the rules of a domain."""
-    store.forget_domain(tx, domain_id)
+def forget_domain(tx: Write, domain_id: str) -> int:
+    """Delete some of the rules of a domain; how many."""
+    return store.forget_domain(tx, domain_id)
 
 
 def forget_account(tx: Write, account_id: str) -> None:

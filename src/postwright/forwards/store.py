@@ -66,9 +66,9 @@ def candidates(tx: Read, domain_id: str, keys: Sequence[str], limit: int) -> lis
     return sorted(tx.rows(stmt.limit(limit)), key=lambda row: str(row.id))
 
 
-def forget_domain(tx: Write, domain_id: str) -> None:
-    """Delete the rules of a domain."""
-    tx.run(delete(forwards).where(forwards.c.domain_id == domain_id))
+def forget_domain(tx: Write, domain_id: str) -> int:
+    """Delete some of the rules of a domain; how many."""
+    return tx.delete_some(forwards, forwards.c.domain_id == domain_id)
 
 
 def forget_account(tx: Write, account_id: str) -> None:

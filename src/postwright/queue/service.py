@@ -255,6 +255,11 @@ def purge(tx: Write, domain_id: str, limit: int = 1000) -> int:
     return store.purge(tx, domain_id, limit)
 
 
+def has_domain(tx: Read, domain_id: str) -> bool:
+    """Whether there is a recipient of a domain's mail."""
+    return store.has_domain(tx, domain_id)
+
+
 def waiting(tx: Read, domain_id: str, now: int) -> tuple[int, int]:
     """How many recipients of a domain are due (or wait for another attempt), and how many are scheduled for later."""
     return store.waiting(tx, domain_id, now)

@@ -38,6 +38,6 @@ def expire(tx: Write, before: int, limit: int) -> int:
     return tx.run(delete(reports).where(reports.c.id.in_(old)))
 
 
-def forget_domain(tx: Write, domain_id: str) -> None:
-    """Delete a domain's reports."""
-    tx.run(delete(reports).where(reports.c.domain_id == domain_id))
+def forget_domain(tx: Write, domain_id: str) -> int:
+    """Delete some of a domain's reports; how many."""
+    return tx.delete_some(reports, reports.c.domain_id == domain_id)

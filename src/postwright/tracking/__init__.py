@@ -14,6 +14,7 @@ from .plan import make as make_plan
 from .recorder import Recorder, expire
 from .rewriting import Copy
 from .service import take_mail_unsubscribe
+from .store import forget_domain
 from .tokens import Tokens
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Tokens",
     "Wish",
     "expire",
+    "forget_domain",
     "has_variables",
     "make_plan",
     "take_mail_unsubscribe",

@@ -68,6 +68,11 @@ def forget_before(tx: Write, before: int, limit: int) -> int:
     return len(rows)
 
 
+def forget_domain(tx: Write, domain_id: str) -> int:
+    """Delete some rows of a domain; how many."""
+    return tx.delete_some(engagements, engagements.c.domain_id == domain_id)
+
+
 def position(tx: Read, name: str) -> int:
     """How far a journal is told."""
     found: int | None = tx.scalar(

@@ -42,17 +42,18 @@ def redact(event: bytes) -> bytes:
 
 def _persons(data: dict[str, Any]) -> re.Pattern[str] | None:
     """What finds the recipients' addresses, also as links spell them."""
-    envelope, member, message = (data.get(name) or {} for name in ("envelope", "member", "message"))
-    addresses = (
-        data.get("recipient"),
-        envelope.get("targets"),
-        member.get("address"),
-        *(message.get("recipients") or ()),
-    )
+    envelope, member, message = (_object(data.get(name)) for name in ("envelope", "member", "message"))
+    addresses = [data.get("recipient"), envelope.get("targets"), member.get("address")]
+    if isinstance(recipients := message.get("recipients"), list):
+        addresses += recipients
     found = {each for each in addresses if isinstance(each, str) and "@" in each}
     spellings = found | {each.replace("@", "%40") for each in found}
     longest_first = sorted(spellings, key=len, reverse=True)
     return re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE) if found else None
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _without(value: Any, named: re.Pattern[str] | None) -> Any:

@@ -230,8 +230,8 @@ def readings(tx: Read, now: int) -> list[Reading]:
     return [Reading("webhook_backlog", "Calls of webhooks that wait.", (), {(): float(store.backlog(tx))})]
 
 
-def forget_domain(tx: Write, domain_id: str) -> None:
-    """Delete everything that concerns a domain."""
+def forget_domain(tx: Write, domain_id: str) -> int:
+    """Delete a domain's hooks and some of its calls; how many calls."""
     for hook_id in store.domain_hook_ids(tx, domain_id):
         store.remove_types(tx, hook_id)
-    store.forget_calls(tx, domain_id)
+    return store.forget_calls(tx, domain_id)

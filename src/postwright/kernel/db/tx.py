@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table
+from sqlalchemy import ColumnElement, Connection, Row, Table, delete, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import Executable
@@ -123,6 +123,11 @@ class Write(Read):
         """Run a prepared statement for each row of values."""
         sql, arrange = stmt.sql(self.dialect)
         self._driver_cursor().executemany(sql, rows if arrange is None else [arrange(row) for row in rows])
+
+    def delete_some(self, table: Table, where: ColumnElement[bool], limit: int = 1000) -> int:
+        """Delete up to `limit` rows; how many. For what may be much: others wait for a transaction this long."""
+        key = list(table.primary_key.columns)
+        return self.run(delete(table).where(tuple_(*key).in_(select(*key).where(where).limit(limit))))
 
     def upsert(
         self,

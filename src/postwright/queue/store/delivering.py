@@ -242,6 +242,11 @@ def purge(tx: Write, domain_id: str, limit: int) -> int:
     return tx.run(delete(queue).where(queue.c.id.in_(some)))
 
 
+def has_domain(tx: Read, domain_id: str) -> bool:
+    """Whether a domain has a row."""
+    return tx.scalar(select(queue.c.id).where(queue.c.domain_id == domain_id).limit(1)) is not None
+
+
 def waiting(tx: Read, domain_id: str, due_before: int) -> tuple[int, int]:
     """How many rows of a domain there are, and how many of them were never due before a time."""
     never = and_(queue.c.due_at > due_before, queue.c.attempts == 0)
