@@ -18,10 +18,14 @@ NOT_OF_A_DOMAIN = {
     "cursors": "of the installation",
     "habits": "of an account's recipients",
     "idempotency_keys": "named by a digest of domain and key, gone after a day",
+    "ip_allowlist": "of an account",
     "lever_rules": "of operators",
+    "message_limits": "of an account",
     "nodes": "of the installation",
+    "notices": "mail of the installation itself, gone when it is sent",
     "route_revisions": "of an account",
     "routes": "of an account",
+    "sandbox_recipients": "of an account",
     "sts_policies": "of destinations",
     "suspensions": "of operators",
     "tls_reports": "of destinations",
@@ -29,8 +33,8 @@ NOT_OF_A_DOMAIN = {
     "tracking_journals": "of the installation",
     "user_links": "of users",
     "users": "of an account",
-    "metric_journals": "of the installation",
-    "delta_positions": "of the installation",
+    "acme_accounts": "of the installation",
+    "acme_challenges": "gone after minutes",
 }
 # Tables without a domain whose rows belong to one by a row of another: column, and the column of the other one.
 CHILDREN = {

@@ -188,6 +188,7 @@ _FORGET: tuple[Callable[[Write, str], int], ...] = (
     forwards.forget_domain,
     lists.forget_domain,
     templates.forget_domain,
+    certificates.forget_domain,
     events.forget_domain,
     domains.forget_checks,
 )
@@ -206,7 +207,6 @@ async def _let_go(context: Context, domain_id: str) -> None:
     while await archives.forget_domain(context.db, context.spool, domain_id):
         pass
     await journal.forget_domain(context.db, domain_id)
-    await context.db.write(certificates.forget_domain, domain_id)
     # What is on its way will tell of it: then once more.
     if not await context.db.read(queue.has_domain, domain_id):
         await context.db.write(domains.forget_tombstone, domain_id)

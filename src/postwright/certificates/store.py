@@ -97,9 +97,9 @@ def drop(tx: Write, host: str, token: str) -> None:
     tx.run(delete(certificates).where(certificates.c.host == host, certificates.c.lease_token == token))
 
 
-def forget_domain(tx: Write, domain_id: str) -> None:
-    """Delete what a domain has."""
-    tx.run(delete(certificates).where(certificates.c.domain_id == domain_id))
+def forget_domain(tx: Write, domain_id: str) -> int:
+    """Delete some of what a domain has; how many."""
+    return tx.delete_some(certificates, certificates.c.domain_id == domain_id)
 
 
 def page(
