@@ -188,6 +188,7 @@ _FORGET: tuple[Callable[[Write, str], int], ...] = (
     forwards.forget_domain,
     lists.forget_domain,
     templates.forget_domain,
+    tags.forget_domain,
     certificates.forget_domain,
     events.forget_domain,
     domains.forget_checks,

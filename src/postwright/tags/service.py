@@ -113,6 +113,6 @@ def order(sort: str) -> tuple[str, bool]:
     return column, way == "desc"
 
 
-def forget_domain(tx: Write, domain_id: str) -> None:
-    """Delete the tags of a domain that is gone; the account's stay."""
-    store.forget_domain(tx, domain_id)
+def forget_domain(tx: Write, domain_id: str) -> int:
+    """Delete some of the tags of a domain that is gone, the account's stay; how many."""
+    return store.forget_domain(tx, domain_id)

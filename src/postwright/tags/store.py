@@ -137,9 +137,9 @@ def elsewhere(tx: Read, account_id: str, key: str) -> bool:
     return tx.scalar(stmt.limit(1)) is not None
 
 
-def forget_domain(tx: Write, domain_id: str) -> None:
-    """Delete the tags of a domain."""
-    tx.run(delete(tags).where(tags.c.domain_id == domain_id))
+def forget_domain(tx: Write, domain_id: str) -> int:
+    """Delete some of the tags of a domain; how many."""
+    return tx.delete_some(tags, tags.c.domain_id == domain_id)
 
 
 def family(tx: Read, account_id: str, *, children: bool) -> list[tuple[str, str, str]]:
