@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from postwright import accounts, domains
+from postwright import accounts, domains, ips
 from postwright.apps.context import Context
 from postwright.apps.http import build
 from postwright.kernel.clock import ManualClock
@@ -42,6 +42,8 @@ class World:
         self.db = context.db
         self.client = client
         self.one = self.tenant("one.example.com")
+        declared = ips.declared(context.settings)
+        self.db.write_now(ips.declare, self.clock.now(), self.one.account_id, declared)
         self.clock.advance(0.001)  # the first account runs the installation
         self.two = self.tenant("two.example.org")
 

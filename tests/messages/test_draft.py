@@ -19,7 +19,7 @@ ID = "20270115080000.0123456789abcdef@example.com"
 
 def draft(raw_options: dict[str, list[str]] | None = None, **fields) -> Draft:
     form = Form(**{"from_": "Ann <ann@example.com>", "to": ["bob@example.net"], "text": "Hi", **fields})
-    return from_form(form, parse(raw_options or {}, NOW, frozenset()), "example.com", ID, NOW)
+    return from_form(form, parse(raw_options or {}, NOW), "example.com", ID, NOW)
 
 
 def read(made: Draft):
@@ -130,7 +130,7 @@ MIME = (
 
 def mime(raw: bytes = MIME, options: dict[str, list[str]] | None = None) -> Draft:
     recipients = envelope(["bob@example.net"])
-    return from_mime(raw, recipients, parse(options or {}, NOW, frozenset()), "example.com", ID, NOW)
+    return from_mime(raw, recipients, parse(options or {}, NOW), "example.com", ID, NOW)
 
 
 def test_a_complete_message_keeps_its_bytes() -> None:
@@ -166,7 +166,7 @@ def test_mime_without_from_is_refused() -> None:
 @pytest.mark.parametrize(("passed", "looping"), [(50, False), (51, True)])
 def test_a_message_that_passed_too_many_servers_is_in_a_loop(passed: int, looping: bool) -> None:
     raw = b"Received: from a by b; now\r\n" * passed + b"From: a@example.com\r\nTo: b@x.test\r\n\r\nhi\r\n"
-    options = parse({}, NOW, frozenset())
+    options = parse({}, NOW)
     if not looping:
         from_mime(raw, [parse_one("b@x.test")], options, "example.com", ID, NOW)
         return

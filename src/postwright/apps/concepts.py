@@ -13,6 +13,7 @@ from postwright.certificates.api import CONTROLLERS as CERTIFICATES
 from postwright.classification.api import CONTROLLERS as CLASSIFICATION
 from postwright.domains.api import CONTROLLERS as DOMAINS
 from postwright.forwards.api import CONTROLLERS as FORWARDS
+from postwright.ips.api import CONTROLLERS as IPS
 from postwright.journal.api import CONTROLLERS as JOURNAL
 from postwright.lists.api import CONTROLLERS as LISTS
 from postwright.logs.api import CONTROLLERS as LOGS
@@ -34,6 +35,7 @@ CONTROLLERS = (
     *USERS,
     *AUDIT,
     *DOMAINS,
+    *IPS,
     *MESSAGES,
     *LOGS,
     *ANALYTICS,

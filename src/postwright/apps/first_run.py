@@ -4,7 +4,7 @@ import secrets
 
 import msgspec
 
-from postwright import accounts, domains, users
+from postwright import accounts, domains, ips, users
 from postwright.kernel.db import Write
 
 from .context import Context
@@ -58,3 +58,14 @@ def first_run(context: Context) -> Welcome | None:
         return Welcome(key.secret, names[0], sandbox, login, password, owner.email, token)
 
     return context.db.write_now(create)
+
+
+def declare_sources(context: Context) -> None:
+    """Take over the source addresses of the settings, at every start; dedicated ones are the first account's."""
+
+    def declare(tx: Write) -> None:
+        account_id = accounts.any_account(tx)
+        if account_id is not None:
+            ips.declare(tx, context.clock.now(), account_id, ips.declared(context.settings))
+
+    context.db.write_now(declare)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import uvicorn
 from litestar.types import ASGIApp
 
-from postwright import domains, events, lists, tracking
+from postwright import domains, events, ips, lists, tracking
 from postwright.accounts import Rates, auth
 from postwright.analytics import Ledger, Sealer
 from postwright.certificates import Keyring
@@ -64,7 +64,8 @@ def build(context: Context, outgoing: Outgoing) -> ASGIApp:
         "sealer": Sealer(context.settings, context.db, context.clock),
         "owns_domain": domains.owns,
         "accepted": _accepted,
-        "sources": Sources(context.settings, context.hostname),
+        "assign_source": ips.assign_new,
+        "sources": Sources(ips.Book(context.db), context.hostname),
         "scraper": metrics.Scraper(context.settings, context.db, context.clock),
         "verify_window": domains.VerifyWindow(),
         "installation": domains.Installation.of(context.settings, context.hostname),

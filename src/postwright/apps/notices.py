@@ -80,7 +80,6 @@ class NoticeSender:
             ip="",
             base_url=self._context.settings.local_url,
             return_host=domain.return_host,
-            ips=domain.ips,
         )
         await self._acceptor.accept(draft, origin)
 

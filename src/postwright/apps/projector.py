@@ -17,6 +17,7 @@ from postwright import (
     forwarding,
     forwards,
     habits,
+    ips,
     journal,
     lists,
     messages,
@@ -117,6 +118,7 @@ async def run(
         archiver.run(stop),
         receiving.worker(context).run(stop),
         receiving.list_worker(context).run(stop),
+        ips.JobRunner(context.db, context.clock).run(stop),
         lists.Uploader(context.db, context.clock).run(stop),
     )
 
@@ -192,6 +194,7 @@ _FORGET: tuple[Callable[[Write, str], int], ...] = (
     certificates.forget_domain,
     events.forget_domain,
     domains.forget_checks,
+    ips.forget_domain,
 )
 
 

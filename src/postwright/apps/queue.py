@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from postwright import accounts, audit, domains, journal, levers
+from postwright import accounts, audit, domains, ips, journal, levers
 from postwright.delivery import Sources
 from postwright.journal import moment
 from postwright.kernel.errors import Refused
@@ -84,7 +84,7 @@ class Desk:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.db, self.clock = context.db, context.clock
-        self.sources = Sources(context.settings, context.hostname)
+        self.sources = Sources(ips.Book(context.db), context.hostname)
         account_id = context.db.read_now(accounts.any_account) or ""
         who = audit.Actor("command line", getpass.getuser())
         self.operator = Operator(self.db, self.clock, self.sources, who, account_id)
@@ -203,8 +203,8 @@ async def _requeue(desk: Desk, args: argparse.Namespace) -> int:
 
 async def _reroute(desk: Desk, args: argparse.Namespace) -> int:
     filter = await desk.filter(args)
-    declared = [address for address, _ in desk.context.settings.sources()]
-    other = target(args.to_source_ip or "", args.to_smarthost or "", declared)
+    await desk.sources.refresh()
+    other = target(args.to_source_ip or "", args.to_smarthost or "", desk.sources.addresses)
     if args.dry_run:
         return _would("reroute", await desk.operator.look(Selection(filter), _Progress("seen")))
     report = await desk.operator.reroute(filter, other, args.note)

@@ -11,7 +11,7 @@ from postwright.kernel.db.migrate import migrate
 from postwright.kernel.settings import Settings
 
 from .context import Context, open_context
-from .first_run import Welcome, first_run
+from .first_run import Welcome, declare_sources, first_run
 from .projector import PROJECTIONS
 from .supervisor import StartFailed, Supervisor
 
@@ -38,6 +38,7 @@ def start(settings: Settings, show: Show) -> int:
     context = open_context(settings, "start")
     try:
         welcome = first_run(context)
+        declare_sources(context)
         for projection in PROJECTIONS:
             context.db.write_now(projection.begin)
         if alone is not None:

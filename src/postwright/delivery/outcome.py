@@ -9,7 +9,7 @@ from postwright.failures import Verdict
 from postwright.kernel.clock import SECOND
 from postwright.kernel.db import Write
 from postwright.kernel.settings import Settings
-from postwright.messages import Meta, Personal, facts
+from postwright.messages import Meta, Personal, build, facts
 from postwright.spool import Blob, Spool
 
 from .shaping import numeric_wait
@@ -36,6 +36,7 @@ class Attempt(msgspec.Struct, kw_only=True):
     utf8: bool | None = None
     sending_ip: str = ""
     ehlo: str = ""  # what we called ourselves
+    pool: build.Via | None = None  # the pool of `sending_ip`, if it is in one
     primary_dkim: str = ""
     ambiguous: bool = False  # the reply to the final dot was lost
     answered: bool = False  # a server's reply decided, not our own judgement
@@ -218,6 +219,7 @@ class Recorder:
             reason=attempt.verdict.reason,
             primary_dkim=attempt.primary_dkim,
             sending_ip=attempt.sending_ip,
+            via=attempt.pool,
             verdict=attempt.verdict,
         )
         events.append(tx, now, [event])
@@ -310,6 +312,7 @@ class Recorder:
             reason=reason,
             primary_dkim=attempt.primary_dkim if attempt else "",
             sending_ip=attempt.sending_ip if attempt else "",
+            via=attempt.pool if attempt else None,
             verdict=attempt.verdict if attempt else None,
         )
         events.append(tx, now, [event])

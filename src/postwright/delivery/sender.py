@@ -124,7 +124,7 @@ class Sender:
         target = rule.target
         if target.host:
             return loaded, Host(target.host, target.host, target.port)
-        meta = msgspec.structs.replace(loaded.meta, sending_ip="", ips=",".join(target.source_ips))
+        meta = msgspec.structs.replace(loaded.meta, ips=",".join(target.source_ips))
         return msgspec.structs.replace(loaded, meta=meta), None
 
     async def detours(self, items: Sequence[queue.Item]) -> dict[int, Place]:

@@ -5,8 +5,8 @@ import ipaddress
 
 import msgspec
 
-from postwright.kernel.settings import Settings
-from postwright.messages import Meta
+from postwright.ips import Book
+from postwright.messages import Meta, build
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -17,26 +17,39 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class Sources:
-    """Chooses among the declared addresses: what the message asks for, else its domain's own, else any."""
+    """Chooses among the addresses: what the message asks for, else what its domain and account have.
 
-    def __init__(self, settings: Settings, hostname: str) -> None:
-        self._names = {address: name or hostname for address, name in settings.sources()}
+    Decided from what `refresh` read last; asks nobody for a message.
+    """
+
+    def __init__(self, book: Book, hostname: str) -> None:
+        self._book = book
+        self._hostname = hostname
         self._any = Source("", hostname)
-        # A name without a dot ("localhost") is many machines'.
-        self._ours = {name.lower() for name in (hostname, *self._names.values()) if "." in name}
+
+    async def refresh(self) -> None:
+        """Read what changed."""
+        await self._book.refresh()
 
     def is_us(self, names: set[str]) -> bool:
         """Whether one of `names`, which a server calls itself, is a name that we call ourselves."""
-        return not self._ours.isdisjoint(names)
+        # A name without a dot ("localhost") is many machines'.
+        ours = {self._hostname, *(each.ehlo for each in self._book.addresses.values())}
+        return any(name.lower() in names for name in ours if "." in name)
 
     def ours(self, address: str) -> str:
         """`address` when it is a declared one, else ""."""
-        return address if address in self._names else ""
+        return address if address in self._book.addresses else ""
+
+    def via(self, address: str) -> build.Via:
+        """An address and the pool that it is in, as a message tells them."""
+        pool = self._book.pool_of(address)
+        return build.Via(address) if pool is None else build.Via(address, pool.id, pool.name)
 
     @property
     def addresses(self) -> list[str]:
         """The declared addresses; "" when the choice is the system's."""
-        return list(self._names) or [""]
+        return list(self._book.addresses) or [""]
 
     def choose(self, meta: Meta, site: str, target: str) -> Source | None:
         """The source for a message to `target`, an address (or a name) of `site`. None: no source reaches it.
@@ -44,18 +57,16 @@ class Sources:
         The same site sees the same source while it is declared, whatever is declared besides: reputation and
         greylisting go by address.
         """
-        asked = meta.sending_ip
-        if asked:
-            return Source(asked, self._names.get(asked, self._any.name)) if _reaches(asked, target) else None
-        own = [address for address in meta.ips.split(",") if address in self._names]
-        candidates = own or list(self._names)
+        known = self._book.addresses
+        asked = [each for each in (meta.ips or meta.sending_ip).split(",") if each in known]
+        candidates = asked or self._book.choice(meta.account_id, meta.domain_id, meta.sending_ip_pool).first
         if not candidates:
             return self._any
         fitting = [address for address in candidates if _reaches(address, target)]
         if not fitting:
             return None
         address = fitting[0] if len(fitting) == 1 else max(fitting, key=lambda each: _score(each, site))
-        return Source(address, self._names[address])
+        return Source(address, known[address].ehlo or self._hostname)
 
 
 def _score(address: str, site: str) -> bytes:

@@ -265,12 +265,8 @@ class Trip:
             if route is None or job.common is None:
                 raise problem or Unroutable(499, f"No way to [{item.site}]")
             common = await job.common
-            sid = self._sender.traces.sid(meta.id, item.recipient)
-            built = build.finish(meta, common, item.recipient, sid)
-            primary = built.primary_dkim
-            attempt = await self._send(route, self._yard.place.site, item, meta, built)
-            if meta.archive_to and attempt.verdict is None:
-                attempt.copy = await self._sender.recorder.keep(built.data)
+            primary = common.primary_dkim
+            attempt = await self._send(route, self._yard.place.site, item, meta, common)
         except Unroutable as no:
             verdict = _NO_ROUTE[no.permanent] if no.code != 499 else UNREACHED
             attempt = Attempt(code=no.code, text=no.text, enhanced=no.enhanced, verdict=verdict)
@@ -290,7 +286,7 @@ class Trip:
         return attempt
 
     async def _send(
-        self, route: Route, site: str, item: queue.Item, meta: Meta, built: build.Built
+        self, route: Route, site: str, item: queue.Item, meta: Meta, common: build.Common
     ) -> Attempt:
         """Send it. Raises Unroutable, HostRefused."""
         kept = self._link  # `_admit` found that it suits
@@ -298,6 +294,9 @@ class Trip:
         sender = meta.envelope
         if sender is None:
             sender = self._sender.traces.envelope_sender(meta.id, item.recipient, meta.return_host)
+        sid = self._sender.traces.sid(meta.id, item.recipient)
+        via = self._sender.connector.sources.via(link.source.address)
+        built = build.finish(meta, common, item.recipient, sid, via)
         link.sent += 1
         result: SendResult | None = None
         try:
@@ -312,7 +311,7 @@ class Trip:
                     await self._sender.admission.slow_down(self._yard.place, self._source, reply)
                     if self._policy().adaptive:
                         raise Requeue from ended
-                return await self._send(route, site, item, meta, built)
+                return await self._send(route, site, item, meta, common)
             attempt = (
                 self._sender.judged(ended.reply, link.host)
                 if isinstance(ended, SmtpError)
@@ -324,7 +323,9 @@ class Trip:
         attempt.tls, attempt.verified = link.client.tls is not None, link.verified
         attempt.utf8 = "SMTPUTF8" in link.client.capabilities
         attempt.sending_ip = link.source.address or link.client.local_address
-        attempt.ehlo = link.source.name
+        attempt.ehlo, attempt.pool = link.source.name, via
+        if meta.archive_to and attempt.verdict is None:
+            attempt.copy = await self._sender.recorder.keep(built.data)
         others = link.host.others(route.hosts) if kept is None and not item.attempts else []
         if others and disliked(attempt):
             # Some receivers distrust one family of addresses: a first refusal is asked again from the other
@@ -332,7 +333,7 @@ class Trip:
             await self._hang_up()
             again = msgspec.structs.replace(route, hosts=others)
             try:
-                second = await self._send(again, site, item, meta, built)
+                second = await self._send(again, site, item, meta, common)
             except (Unroutable, HostRefused):
                 return attempt
             second.trace.tried.insert(0, tried(link, attempt))

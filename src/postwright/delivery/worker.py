@@ -9,6 +9,7 @@ from pathlib import Path
 
 from postwright import domains, messages, queue
 from postwright.failures import classifier
+from postwright.ips import Book
 from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db, StoreUnavailable, living
 from postwright.kernel.lookups import Resolver
@@ -80,8 +81,9 @@ class Delivery:
         )
         self._tls_results = Collector(db, clock)
         tally = Tally(self._tls_results)
+        self._sources = Sources(Book(db), hostname)
         self._connector = Connector(
-            Sources(settings, hostname),
+            self._sources,
             Policies(settings, db, clock, resolver, https_port=sts_port, problem=tally.problem),
             receives=self._destinations.receives,
             results=tally,
@@ -303,13 +305,14 @@ class Delivery:
                     await sweep(self._db, self._clock.now())
 
     async def _refresh_levers(self) -> bool:
-        """Read the rules; when that fails, those of before hold. Whether it worked."""
+        """Read the rules, and who sends from what; when that fails, those of before hold. Whether it worked."""
         try:
             await self._levers.refresh()
             for rule in self._levers.elsewhere:
                 if rule.id not in self._followed:
                     await waiting.release(self._db, rule)
                     self._followed.add(rule.id)
+            await self._sources.refresh()
         except Exception:
             log.exception("operators' rules cannot be read")
             return False

@@ -36,6 +36,7 @@ from .service import (
     tombstones,
 )
 from .store import has_tombstones, ids, names, of_name, web_schemes
+from .tables import domains as domains_table
 
 __all__ = [
     "NO_PASSWORD",
@@ -57,6 +58,7 @@ __all__ = [
     "create_first",
     "delete_of_closed",
     "domain_scope",
+    "domains_table",
     "find",
     "first_active",
     "forget_checks",

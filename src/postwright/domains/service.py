@@ -103,29 +103,6 @@ def parse_choice(text: str, known: Sequence[str], what: str) -> str:
     return text
 
 
-def parse_ips(text: str, declared: Sequence[str]) -> str:
-    """Addresses of this installation, with commas. Raises BadDomain."""
-    chosen = [part.strip() for part in text.split(",") if part.strip()]
-    for address in chosen:
-        if address not in declared:
-            raise BadDomain(f"IP {address[:64]} does not belong to this account")
-    return ",".join(dict.fromkeys(chosen))
-
-
-def parse_ip(text: str, declared: Sequence[str]) -> str:
-    """One address of this installation, or "". Raises BadDomain."""
-    address = text.strip()
-    if address and address not in declared:
-        raise BadDomain(f"IP {address[:64]} does not belong to this account")
-    return address
-
-
-def ips_of(domain: Domain, declared: Sequence[str]) -> list[str]:
-    """The addresses a domain's mail leaves from: its own choice of the declared ones, or all of them."""
-    own = [address for address in domain.ips.split(",") if address in declared]
-    return own or list(declared)
-
-
 def root_of(name: str) -> str:
     """The domain above, when there is one that could be somebody's: `mail.example.com` has `example.com`."""
     _, _, parent = name.partition(".")
@@ -246,14 +223,6 @@ def set_tracking(tx: Write, account_id: str, name: str, changes: dict[str, Any])
     changed = msgspec.structs.replace(domain.tracking, **changes)
     store.set_domain(tx, domain.id, {"tracking": msgspec.json.encode(changed).decode()})
     return changed
-
-
-def add_ip(tx: Write, account_id: str, name: str, address: str, declared: Sequence[str]) -> None:
-    """Let a domain's mail leave from one more address. Raises DomainNotFound."""
-    domain = need(tx, account_id, name)
-    held = ips_of(domain, declared)
-    if address not in held:
-        store.set_domain(tx, domain.id, {"ips": ",".join([*held, address])})
 
 
 def need(tx: Read, account_id: str, name: str) -> Domain:

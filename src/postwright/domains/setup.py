@@ -23,11 +23,8 @@ async def plan(settings: Settings, fields: CreateDomain) -> Plan:
         raise BadDomain("dkim_key_size is not valid: 1024 or 2048 expected")
     if fields.dkim_host_name and (fields.force_dkim_authority or fields.force_root_dkim_host):
         raise BadDomain("dkim_host_name can't be used with force_dkim_authority or force_root_dkim_host")
-    if fields.pool_id:
-        raise BadDomain(f"IP pool {fields.pool_id[:64]} not found")
     automatic = bool(fields.use_automatic_sender_security)
     values = _values(fields)
-    values["ips"] = service.parse_ips(fields.ips, [address for address, _ in settings.sources()])
     values["encrypt_incoming"] = fields.encrypt_incoming_message
     values["state"] = "active" if settings.trust_domains else "unverified"
     selector = service.parse_selector(fields.dkim_selector) if fields.dkim_selector else ""

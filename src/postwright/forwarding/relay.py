@@ -76,7 +76,6 @@ class Relay:
             accepted_at=now,
             received=f"by {self._hostname} with ESMTP id {hex_id()}; {format_date(now // SECOND)}",
             return_host=domain.return_host if domain else target.domain,
-            ips=domain.ips if domain else "",
             dkim=False,
             incoming=False,
             encrypted=sealed,

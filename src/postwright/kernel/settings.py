@@ -80,7 +80,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     dkim_zone: str = ""
     platform_dkim_key: str = ""  # PEM file; default: <data>/dkim-<domain>.pem, made when it is not there
     failure_rules: str = ""  # TOML file of rules on replies that come before ours (failures/rules.toml)
-    source_ips: str = ""  # address[=ehlo-name] with commas
+    source_ips: str = ""  # address[=ehlo-name][;shared|;free][;band=name] with commas
+    account_ips: int = 10  # dedicated addresses that an account may ask for (POST /v3/ips/request/new)
     shaping: str = ""  # a TOML file over the built-in table of limits (delivery/shaping/shaping.toml)
     retry_schedule: str = "600,900,1800,3600,7200,14400"  # behaviour.md 5.1
     webhook_retry_schedule: str = "300,600,900,3600,7200,14400"  # behaviour.md 9.2
@@ -202,8 +203,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def sources(self) -> list[tuple[str, str]]:
         """The declared source addresses with their EHLO names ("" when none was given)."""
-        pairs = (part.partition("=") for part in _split(self.source_ips))
-        return [(address, name) for address, _, name in pairs]
+        pairs = (part.partition(";")[0].partition("=") for part in _split(self.source_ips))
+        return [(address.strip(), name.strip()) for address, _, name in pairs]
+
+    def source_marks(self) -> list[dict[str, str]]:
+        """What else stands behind each source address: `shared`, `free`, `band`. Raises SettingsError."""
+        marks = []
+        for part in _split(self.source_ips):
+            pairs = (mark.strip().partition("=") for mark in part.split(";")[1:])
+            given = {name.strip(): value.strip() for name, _, value in pairs}
+            if unknown := given.keys() - {"shared", "free", "band"}:
+                raise SettingsError(
+                    f"{PREFIX}SOURCE_IPS: {unknown.pop()!r} is unknown; shared, free, band=name expected"
+                )
+            marks.append(given)
+        return marks
 
 
 _LISTEN_LOCAL = {
@@ -307,6 +321,7 @@ def _checked(settings: Settings) -> Settings:
         raise SettingsError(f"{PREFIX}RSPAMD={settings.rspamd}: an http:// or https:// URL expected")
     if settings.dns:
         host_port(settings.dns, PREFIX + "DNS")
+    settings.source_marks()
     for address, _ in settings.sources():
         try:
             ip_address(address)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from postwright import accounts, domains, events, habits, lists, queue
+from postwright import accounts, domains, events, habits, ips, lists, queue
 from postwright.domains import Sendable
 from postwright.kernel import failpoints
 from postwright.kernel.clock import SECOND, Clock
@@ -54,7 +54,6 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     received_tls: str = ""  # in brackets behind the id, for SMTP over TLS
     retention: int = 0  # seconds the domain keeps messages; 0: the default
     return_host: str  # host of the envelope sender
-    ips: str = ""  # the domain's own addresses, with commas
 
 
 class Acceptor:
@@ -214,6 +213,10 @@ class Acceptor:
                 f"Domain {meta.domain} is not allowed to send: The domain is unverified and requires DNS "
                 "configuration. Log in to your control panel to view required DNS records."
             )
+        if meta.sending_ip and not ips.usable(tx, meta.account_id, meta.sending_ip):
+            raise SendingRefused(f"Rejected: IP {meta.sending_ip[:64]} can't be used to send the message")
+        if meta.sending_ip_pool and not ips.pool_usable(tx, meta.account_id, meta.sending_ip_pool):
+            raise SendingRefused(f"Rejected: IP pool {meta.sending_ip_pool[:64]} does not exist")
         return domain
 
     def _meta(self, draft: Draft, origin: Origin, key: int, now: int, due: int) -> Meta:
@@ -255,7 +258,7 @@ class Acceptor:
             skip_verification=options.skip_verification,
             tls_report=options.tls_report,
             sending_ip=options.sending_ip,
-            ips=origin.ips,
+            sending_ip_pool=options.sending_ip_pool,
             return_host=origin.return_host,
             suppress_headers=options.suppress_headers,
             archive_to=options.archive_to,

@@ -11,7 +11,7 @@ from email.message import Message
 import msgspec
 
 from postwright.mail.dkim import Signer
-from postwright.mail.headers import decode
+from postwright.mail.headers import decode, encode
 from postwright.mail.mime import normalise_newlines, parse_head, set_headers
 from postwright.tracking import Copy, Tokens
 
@@ -28,6 +28,14 @@ class Built(msgspec.Struct, frozen=True):
     data: bytes
     smtputf8: bool
     primary_dkim: str = ""  # `<selector>._domainkey.<domain>` of the first signature
+
+
+class Via(msgspec.Struct, frozen=True):
+    """Where a copy leaves from."""
+
+    address: str = ""
+    pool_id: str = ""
+    pool_name: str = ""
 
 
 class Common(msgspec.Struct, frozen=True):
@@ -73,9 +81,12 @@ def tracked(tokens: Tokens, meta: Meta, recipient: str, personal: Personal | Non
     )
 
 
-def finish(meta: Meta, part: Common, recipient: str, sid: str) -> Built:
-    """`part` with the trace headers of one recipient, `sid` among them. They are not signed: signatures are shared."""
-    trace = _trace(meta, sid)
+def finish(meta: Meta, part: Common, recipient: str, sid: str, via: Via | None = None) -> Built:
+    """`part` with the trace headers of one recipient, `sid` among them. They are not signed: signatures are shared.
+
+    `via` is where it leaves from.
+    """
+    trace = _trace(meta, sid, via or Via(meta.sending_ip))
     head_end = part.raw.find(b"\r\n\r\n")
     utf8 = not recipient.isascii() or not part.raw[: head_end if head_end >= 0 else None].isascii()
     return Built(part.signatures + trace + part.raw, utf8, part.primary_dkim)
@@ -153,15 +164,18 @@ def _personal_part(part: Message, person: Person) -> bool:
     return True
 
 
-def _trace(meta: Meta, sid: str) -> bytes:
+def _trace(meta: Meta, sid: str, via: Via) -> bytes:
     """Our headers above the message, in the order of behaviour.md 4.1."""
     hidden = meta.suppress_headers
     lines = []
     if "all" not in hidden and "x-mailgun-sid" not in hidden:
         lines.append(f"X-Mailgun-Sid: {_folded(sid)}")
     lines.append(f"Received: {meta.received}")
-    if meta.sending_ip and "all" not in hidden and "x-mailgun-sending-ip" not in hidden:
-        lines.append(f"X-Mailgun-Sending-Ip: {meta.sending_ip}")
+    if via.pool_id and "all" not in hidden and "x-mailgun-sending-ip-pool" not in hidden:
+        lines.append(encode("X-Mailgun-Sending-Ip-Pool-Name", via.pool_name).decode().rstrip())
+        lines.append(f"X-Mailgun-Sending-Ip-Pool: {via.pool_id}")
+    if via.address and "all" not in hidden and "x-mailgun-sending-ip" not in hidden:
+        lines.append(f"X-Mailgun-Sending-Ip: {via.address}")
     if meta.batch_id and "all" not in hidden and "x-mailgun-batch-id" not in hidden:
         lines.append(f"X-Mailgun-Batch-Id: {meta.batch_id}")
     return "".join(f"{line}\r\n" for line in lines).encode()

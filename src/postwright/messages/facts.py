@@ -7,6 +7,7 @@ from postwright.events import Event
 from postwright.failures import Verdict
 from postwright.kernel.clock import SECOND
 
+from .build import Via
 from .draft import Target
 from .options import MAX_TAG
 from .records import ListUsed, Meta, Personal
@@ -189,6 +190,7 @@ def outcome(
     reason: str = "",
     primary_dkim: str = "",
     sending_ip: str = "",
+    via: Via | None = None,
     verdict: Verdict | None = None,
 ) -> Event:
     """A `delivered` or `failed` event with its `delivery-status`, and by which rule a failure was judged."""
@@ -200,6 +202,8 @@ def outcome(
         data["primary-dkim"] = primary_dkim
     if sending_ip:
         data["envelope"]["sending-ip"] = sending_ip
+    if via is not None and via.pool_id:
+        data["envelope"] |= {"i-ip-pool-id": via.pool_id, "i-ip-pool-name": via.pool_name}
     if verdict is not None:
         data |= classification(verdict)
     return Event(

@@ -15,7 +15,7 @@ from postwright.kernel.outgoing import TargetRefused, parse_url
 from postwright.mail.headers import HeaderError, check_name, check_value
 from postwright.tracking import Wish
 
-from .errors import BadParameter, OptionsTooLarge, SendingRefused
+from .errors import BadParameter, OptionsTooLarge
 
 Raw = Mapping[str, Sequence[str]]
 
@@ -67,6 +67,7 @@ class Options(msgspec.Struct, kw_only=True):
     skip_verification: bool | None = None
     tls_report: bool = False  # tells of failed encryption: must arrive although it fails (RFC 8460 §3)
     sending_ip: str = ""
+    sending_ip_pool: str = ""
     suppress_headers: list[str] = []
     tracking: Wish = Wish()
     tracking_given: list[tuple[str, str]] = []  # those options as they were given
@@ -74,7 +75,7 @@ class Options(msgspec.Struct, kw_only=True):
     template: TemplateWish | None = None
 
 
-def parse(raw: Raw, now: int, own_ips: frozenset[str], ahead: int = 0) -> Options:
+def parse(raw: Raw, now: int, ahead: int = 0) -> Options:
     """Check and type the options in `raw`. Raises the refusals of errors.py.
 
     `ahead` is how many seconds ahead the domain lets messages be scheduled; 0: as many as usual.
@@ -82,11 +83,6 @@ def parse(raw: Raw, now: int, own_ips: frozenset[str], ahead: int = 0) -> Option
     sized = sum(len(value.encode()) for name, values in raw.items() if name[:2] in _SIZED for value in values)
     if sized > OPTIONS_LIMIT:
         raise OptionsTooLarge
-    if _last(raw, "o:sending-ip-pool"):
-        raise SendingRefused(f"Rejected: IP pool {_last(raw, 'o:sending-ip-pool')[:64]} does not exist")
-    sending_ip = _last(raw, "o:sending-ip")
-    if sending_ip and sending_ip not in own_ips:
-        raise SendingRefused(f"Rejected: IP {sending_ip[:64]} can't be used to send the message")
     secondary = _signer(raw, "o:secondary-dkim")
     public = _signer(raw, "o:secondary-dkim-public")
     if public and not secondary:
@@ -107,7 +103,8 @@ def parse(raw: Raw, now: int, own_ips: frozenset[str], ahead: int = 0) -> Option
         idempotency_key=_idempotency_key(_last(raw, IDEMPOTENCY)),
         require_tls=_flag(raw, "o:require-tls"),
         skip_verification=_flag(raw, "o:skip-verification"),
-        sending_ip=sending_ip,
+        sending_ip=_last(raw, "o:sending-ip"),
+        sending_ip_pool=_last(raw, "o:sending-ip-pool"),
         suppress_headers=[
             part.strip().lower()
             for value in raw.get("o:suppress-headers", ())

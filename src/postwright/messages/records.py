@@ -109,7 +109,8 @@ class Meta(msgspec.Struct, kw_only=True, omit_defaults=True):
     skip_verification: bool | None = None
     tls_report: bool = False  # what destinations publish about encryption does not hold for it
     sending_ip: str = ""  # the address that was asked for
-    ips: str = ""  # the domain's own addresses, with commas
+    sending_ip_pool: str = ""  # the pool that was asked for
+    ips: str = ""  # where an operator wants it sent from, with commas
     suppress_headers: list[str] = []
     archive_to: str = ""  # URL that gets what was delivered
     optimizer: str = ""  # "sto": recipients get it when they are likely to read

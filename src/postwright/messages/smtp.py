@@ -63,7 +63,6 @@ class SubmissionPolicy(Policy):
         self._settings = settings
         self._allowlists = accounts.Allowlists(db)
         self._known: OrderedDict[bytes, float] = OrderedDict()
-        self._own_ips = frozenset(address for address, _ in settings.sources())
 
     async def authenticate(self, session: Session, login: str, password: str) -> bool:
         """Check a login (`user@domain`) and password."""
@@ -109,7 +108,7 @@ class SubmissionPolicy(Policy):
     async def _accept(self, session: Session, credential: Credential, envelope: Envelope) -> str:
         now = self._acceptor.clock.now()
         raw, raw_options = opened(envelope.data)
-        options = parse(raw_options, now, self._own_ips, credential.message_ttl)
+        options = parse(raw_options, now, credential.message_ttl)
         recipients: list[Address] = [parse_one(address) for address in envelope.recipients]
         name = credential.domain
         owner = Owner(credential.account_id, credential.domain_id, name)
@@ -125,7 +124,6 @@ class SubmissionPolicy(Policy):
             received_tls=f" ({session.cipher})" if session.cipher else "",
             retention=credential.message_ttl,
             return_host=credential.return_host,
-            ips=credential.ips,
         )
         return await self._acceptor.accept(draft, origin)
 

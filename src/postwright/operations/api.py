@@ -13,7 +13,6 @@ from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db, Read
 from postwright.kernel.http import Controller, delete, get, post
 from postwright.kernel.secrets import Vault
-from postwright.kernel.settings import Settings
 from postwright.levers import PAUSE, REROUTE, BadLever, Filter, Rule
 from postwright.queue import State
 
@@ -167,7 +166,6 @@ class Levers(Controller):
         db: Db,
         clock: Clock,
         sources: Sources,
-        settings: Settings,
         request: Request[Any, Any, Any],
         fields: schemas.RerouteForm,
     ) -> schemas.Done:
@@ -178,7 +176,8 @@ class Levers(Controller):
         if not await _is_first(db, principal):
             raise NotAllowed
         filter = await _filter_of(db, principal, fields)
-        other = target(fields.to_source_ip, fields.to_smarthost, [each for each, _ in settings.sources()])
+        await sources.refresh()
+        other = target(fields.to_source_ip, fields.to_smarthost, sources.addresses)
         operator = _operator(db, clock, sources, principal, request)
         if fields.dry_run:
             return schemas.done(REROUTE, await operator.look(Selection(filter)), [], dry_run=True)

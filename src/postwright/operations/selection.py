@@ -137,6 +137,8 @@ class Finder:
 
     async def next(self) -> list[Waiting] | None:
         """The next batch, None at the end."""
+        if self._selection.filter.source_ip:
+            await self._sources.refresh()
         rows, taken = await self._db.scan(self._read)
         if not rows:
             return None

@@ -249,7 +249,7 @@ def target(source_ips: str, smarthost: str, declared: Sequence[str]) -> Target:
         addresses = tuple(part.strip() for part in source_ips.split(",") if part.strip())
         unknown = [address for address in addresses if address not in declared]
         if unknown or not addresses:
-            raise BadLever(f"{', '.join(unknown)[:200]}: not among POSTWRIGHT_SOURCE_IPS")
+            raise BadLever(f"{', '.join(unknown)[:200]}: no source address of this installation")
         return Target(source_ips=addresses)
     host, _, port = smarthost.strip().rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536 or not _is_host(host.strip("[]")):

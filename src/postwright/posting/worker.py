@@ -199,7 +199,6 @@ class ListWorker:
             storage_key=key,
             storage_url=f"{self._base_url}/v3/domains/{to.domain}/messages/{key}",
             return_host=domain.return_host,
-            ips=domain.ips,
             scheduled_for=post.due_at // SECOND,
             batch_id="",
             tracking=plan,

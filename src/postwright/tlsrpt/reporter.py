@@ -133,7 +133,6 @@ class Reporter:
             ip="",
             base_url=self._settings.public_url,
             return_host=found.return_host if found else domain,
-            ips=found.ips if found else "",
         )
         await self._acceptor.accept(draft, origin)
 

@@ -1,11 +1,13 @@
 """Domains over HTTP."""
 
+from collections.abc import Callable
+
 import msgspec
 from msgspec import UNSET
 
 from postwright.accounts import Area, Principal
 from postwright.kernel.clock import Clock
-from postwright.kernel.db import Db, Read
+from postwright.kernel.db import Db, Read, Write
 from postwright.kernel.http import Controller, delete, get, post, put
 from postwright.kernel.secrets import Vault
 from postwright.kernel.settings import Settings
@@ -25,7 +27,6 @@ from ..errors import (
 from ..keys import KeyRecord
 from ..records import Domain
 from ..schemas import (
-    AddIp,
     ChangeConnection,
     ChangeDomain,
     ChangePrefix,
@@ -34,7 +35,6 @@ from ..schemas import (
     ConnectionInfo,
     CreateDomain,
     DomainChanged,
-    DomainIps,
     Domains,
     DomainShown,
     Done,
@@ -45,6 +45,8 @@ from ..schemas import (
     record,
 )
 
+# What a new domain sends from is known above: addresses with commas, or a pool's id. Raises Refused.
+AssignSource = Callable[[Write, int, Domain, str, str], None]
 _SORTS = {
     "": ("created_at", True),
     "name": ("name", False),
@@ -91,11 +93,19 @@ class Collection(Controller):
         vault: Vault,
         settings: Settings,
         installation: Installation,
+        assign_source: AssignSource,
         fields: CreateDomain,
     ) -> DomainChanged:
         """Create a domain with its DKIM key, and tell the DNS records it needs."""
         plan = await setup.plan(settings, fields)
-        domain = await db.write(service.create, clock.now(), vault, principal.account_id, plan)
+
+        def make(tx: Write) -> Domain:
+            made = service.create(tx, clock.now(), vault, principal.account_id, plan)
+            if fields.ips or fields.pool_id:
+                assign_source(tx, clock.now(), made, fields.ips, fields.pool_id)
+            return made
+
+        domain = await db.write(make)
         shown = await _shown(db, installation, domain, principal.account_id)
         return _changed("Domain DNS records have been created", shown)
 
@@ -230,32 +240,6 @@ class DomainSettings(Controller):
         values = {"web_prefix": service.parse_label(fields.web_prefix, "web_prefix")}
         await db.write(service.change, clock.now(), principal.account_id, domain, values, "")
         return Done("Domain web prefix updated")
-
-    @get("/v3/domains/{domain:str}/ips", id="domains.ips", access=Area.IPS, errors=(DomainNotFound,))
-    async def ips(self, principal: Principal, domain: str, db: Db, settings: Settings) -> DomainIps:
-        """List the addresses the domain's mail leaves from."""
-        found = await db.read(service.need, principal.account_id, domain)
-        held = service.ips_of(found, [address for address, _ in settings.sources()])
-        return DomainIps(held, len(held))
-
-    @post(
-        "/v3/domains/{domain:str}/ips",
-        id="domains.ips.add",
-        access=Area.IPS,
-        errors=(DomainNotFound, BadDomain),
-    )
-    async def add_ip(
-        self, principal: Principal, domain: str, db: Db, settings: Settings, fields: AddIp
-    ) -> Done:
-        """Let the domain's mail leave from one more address."""
-        if fields.pool_id:
-            raise BadDomain(f"IP pool {fields.pool_id[:64]} not found")
-        declared = [address for address, _ in settings.sources()]
-        new = service.parse_ip(fields.ip, declared)
-        if not new:
-            raise BadDomain("ip parameter is missing")
-        await db.write(service.add_ip, principal.account_id, domain, new, declared)
-        return Done("success")
 
 
 async def _shown(

@@ -1,7 +1,6 @@
 """Requests and replies of the domain operations."""
 
 from .domains import (
-    AddIp,
     ChangeConnection,
     ChangeDomain,
     ChangePrefix,
@@ -16,7 +15,6 @@ from .domains import (
     Disabled,
     DomainChanged,
     DomainInfo,
-    DomainIps,
     Domains,
     DomainShown,
     Done,
@@ -32,7 +30,6 @@ from .domains import (
 )
 
 __all__ = [
-    "AddIp",
     "ChangeConnection",
     "ChangeDomain",
     "ChangePrefix",
@@ -47,7 +44,6 @@ __all__ = [
     "Disabled",
     "DomainChanged",
     "DomainInfo",
-    "DomainIps",
     "DomainShown",
     "Domains",
     "Done",

@@ -252,20 +252,6 @@ class ChangePrefix(msgspec.Struct, kw_only=True):
     web_prefix: str
 
 
-class AddIp(msgspec.Struct, kw_only=True):
-    """An address to send from."""
-
-    ip: str = ""
-    pool_id: str = ""
-
-
-class DomainIps(msgspec.Struct):
-    """The addresses a domain's mail leaves from."""
-
-    items: list[str]
-    total_count: int
-
-
 def info(domain: Domain, account_id: str) -> DomainInfo:
     """A domain as answers show it; `account_id` is who asks."""
     more: dict[str, Any] = {}

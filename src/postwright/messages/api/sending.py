@@ -8,7 +8,6 @@ from postwright.accounts import Area
 from postwright.domains import Domain, DomainNotFound, DomainScope, domain_scope
 from postwright.kernel.db import Db
 from postwright.kernel.http import Controller, Upload, post
-from postwright.kernel.settings import Settings
 from postwright.mail.headers import decode
 from postwright.mail.mime import parse_head
 from postwright.templates import RenderFailed, TemplateMissing
@@ -53,13 +52,12 @@ class Sending(Controller):
         fields: SendForm,
         db: Db,
         acceptor: Acceptor,
-        settings: Settings,
         base_url: str,
     ) -> Sent:
         """Send a message made of the given fields."""
         now = acceptor.clock.now()
         raw = keyed(request) | option_fields(fields)
-        options = parse(raw, now, own_ips(settings), tenant.domain.message_ttl)
+        options = parse(raw, now, tenant.domain.message_ttl)
         if not fields.from_.strip() and options.template is None:
             raise BadParameter("from parameter is missing")
         form = Form(
@@ -92,7 +90,6 @@ class Sending(Controller):
         fields: SendMime,
         db: Db,
         acceptor: Acceptor,
-        settings: Settings,
         base_url: str,
     ) -> Sent:
         """Send a complete MIME message to the recipients in `to`."""
@@ -101,7 +98,7 @@ class Sending(Controller):
         # Control headers inside the message count like the fields of the same meaning, which win.
         given = options_of([(name, decode(value)) for name, value in parse_head(raw)])
         given = keyed(request) | given | option_fields(fields)
-        options = parse(given, now, own_ips(settings), tenant.domain.message_ttl)
+        options = parse(given, now, tenant.domain.message_ttl)
         new_id = new_message_id(now, tenant.name)
         draft = await mime_draft(db, _owner(tenant), raw, envelope_of(fields.to), options, new_id, now)
         message_id = await acceptor.accept(draft, origin(request, tenant, base_url))
@@ -121,7 +118,6 @@ def origin(request: HttpRequest, tenant: DomainScope, base_url: str) -> Origin:
         api_key_id=tenant.principal.key_id,
         retention=domain.message_ttl,
         return_host=domain.return_host,
-        ips=domain.ips,
     )
 
 
@@ -129,11 +125,6 @@ def keyed(request: HttpRequest) -> dict[str, list[str]]:
     """The idempotency key among the request's headers, as an option."""
     key = request.headers.get("idempotency-key") or request.headers.get(IDEMPOTENCY)
     return {IDEMPOTENCY: [key]} if key else {}
-
-
-def own_ips(settings: Settings) -> frozenset[str]:
-    """The addresses this installation may send from."""
-    return frozenset(address for address, _ in settings.sources())
 
 
 def _owner(tenant: DomainScope) -> Owner:

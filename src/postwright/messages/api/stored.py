@@ -106,7 +106,7 @@ class Stored(Controller):
         if fields.recipient_variables or message.meta.batch_id:
             # Of a batch again each recipient gets a copy of its own, with what this request says about it.
             raw_options["recipient-variables"] = fields.recipient_variables or ["{}"]
-        options = parse(raw_options, now, frozenset())
+        options = parse(raw_options, now)
         raw = stored.without_id(message.raw)
         domain = tenant.name
         draft = from_mime(raw, recipients, options, domain, new_message_id(now, domain), now)

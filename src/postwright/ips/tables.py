@@ -1,0 +1,96 @@
+"""Tables of source addresses and pools."""
+
+from sqlalchemy import Boolean, Column, Index, Integer, Table, Text
+
+from postwright.kernel.db import Micros, metadata
+
+source_ips = Table(
+    "source_ips",
+    metadata,
+    Column("address", Text, primary_key=True),
+    Column("ehlo", Text, nullable=False),  # "": the installation's own name
+    Column("account_id", Text, nullable=False),  # whose it is; "": nobody's yet, or everybody's when shared
+    Column("dedicated", Boolean, nullable=False),
+    Column("band", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("origin", Text, nullable=False),  # settings · command: who declared it
+    Column("pool_id", Text, nullable=False),  # "": none. One column: an address is in at most one pool
+    Column("created_at", Micros, nullable=False),
+    Column("pool_changed_at", Micros, nullable=False),  # 0: never
+    Column("domains_changed_at", Micros, nullable=False),  # 0: never
+    Index("ix_source_ips_account", "account_id"),
+    Index("ix_source_ips_pool", "pool_id"),
+)
+
+# Addresses of a parent that a subaccount may use as well.
+ip_links = Table(
+    "ip_links",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("address", Text, primary_key=True),
+    Column("created_at", Micros, nullable=False),
+    Index("ix_ip_links_address", "address"),
+)
+
+ip_pools = Table(
+    "ip_pools",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # dedicated · dynamic · going (its domains are being moved)
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("created_at", Micros, nullable=False),
+    Index("ix_ip_pools_account", "account_id", "created_at"),
+)
+
+# The pool that a subaccount has from its parent; at most one.
+pool_grants = Table(
+    "pool_grants",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("pool_id", Text, nullable=False, index=True),
+    Column("created_at", Micros, nullable=False),
+)
+
+# What a domain sends from; a domain without a row has no choice of its own.
+domain_sources = Table(
+    "domain_sources",
+    metadata,
+    Column("domain_id", Text, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("ips", Text, nullable=False),  # addresses with commas; "": none of its own
+    Column("pool_id", Text, nullable=False),  # "": none; with a pool `ips` is ""
+    Column("spill_pool_id", Text, nullable=False),  # where what warming addresses cannot take goes
+    Column("version", Micros, nullable=False, index=True),  # of `ip_versions` when it changed
+    Index("ix_domain_sources_account", "account_id", "domain_id"),
+    Index("ix_domain_sources_pool", "pool_id", "domain_id"),
+)
+
+account_sources = Table(
+    "account_sources",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("spill_pool_id", Text, nullable=False),
+    Column("hidden", Text, nullable=False),  # features the account may not use, with commas
+)
+
+# One row. Every change of these tables counts it up, so that processes see with one look that something changed.
+ip_versions = Table(
+    "ip_versions",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", Micros, nullable=False),
+)
+
+# Changes of many domains or subaccounts, done piece by piece.
+ip_jobs = Table(
+    "ip_jobs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("args", Text, nullable=False),  # JSON
+    Column("after", Text, nullable=False),  # the last domain or account that was done
+    Column("created_at", Micros, nullable=False, index=True),
+)
