@@ -33,6 +33,7 @@ from postwright import (
 )
 from postwright.analytics import Ledger, Sealer
 from postwright.habits.projector import HabitProjection
+from postwright.ips.projector import ReputationProjection
 from postwright.kernel.clock import SECOND
 from postwright.kernel.db import StoreUnavailable, Write, forget_nodes
 from postwright.suppressions import SuppressionProjection
@@ -60,6 +61,7 @@ PROJECTIONS: tuple[events.Projection, ...] = (
     WebhookProjection(),
     HabitProjection(),
     tags.TagProjection(),
+    ReputationProjection(),
 )
 
 
@@ -101,6 +103,7 @@ async def run(
         vault=context.vault,
         own=own_names(context.settings, context.hostname),
     )
+    timers = ips.Timers(context.settings, context.db, context.clock)
     ready()
     await asyncio.gather(
         issuer.run(stop),
@@ -118,6 +121,7 @@ async def run(
         archiver.run(stop),
         receiving.worker(context).run(stop),
         receiving.list_worker(context).run(stop),
+        _every(HOUSEKEEPING_SECONDS, timers.run_once, stop),
         ips.JobRunner(context.db, context.clock).run(stop),
         lists.Uploader(context.db, context.clock).run(stop),
     )

@@ -4,7 +4,7 @@ from postwright.kernel.clock import Clock
 
 from . import metering
 from .outcome import Attempt
-from .places import Place
+from .places import Place, parked_key
 from .shaping import Board, Gates, Policy, Reactions, Shaping, Slot
 from .shaping.limits import Gate
 from .shaping.reactions import asks_for_less, per_connection
@@ -52,6 +52,13 @@ class Admission:
     def ours(self, place: Place) -> bool:
         """Whether this process has any part of the place's connections."""
         return self.gates.share.of(self.policy(place, "").connections, place.site) > 0
+
+    def held(self, place: Place, source: str, account_id: str) -> str | None:
+        """What to park under when something holds this back."""
+        for scope in ((place.site,), (place.site, source), (place.site, source, account_id)):
+            if self.board.until(*scope):
+                return parked_key(*scope)
+        return None
 
     def slot(self, place: Place, source: str) -> Slot | Gate:
         """The right to one connection, or the gate to wait at."""

@@ -11,6 +11,7 @@ import msgspec
 
 from postwright import messages, queue
 from postwright.failures import Classifier
+from postwright.ips import Quota
 from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db, StoreUnavailable
 from postwright.kernel.secrets import Vault
@@ -64,6 +65,7 @@ class Sender:
         places: Places,
         load: Callable[[int], Awaitable[Loaded | None]],
         levers: Levers,
+        quota: Quota,
         classifier: Classifier,
     ) -> None:
         self.db, self.clock, self.vault = db, clock, vault
@@ -73,6 +75,7 @@ class Sender:
         self.places = places
         self.load = load
         self.levers = levers
+        self.quota = quota
         self._classifier = classifier
         self.traces = Traces(vault)
         self._links = Tokens(vault)

@@ -2,10 +2,11 @@
 
 import hashlib
 import ipaddress
+from collections.abc import Callable
 
 import msgspec
 
-from postwright.ips import Book
+from postwright.ips import Book, Quota
 from postwright.messages import Meta, build
 
 
@@ -14,6 +15,14 @@ class Source(msgspec.Struct, frozen=True):
 
     address: str
     name: str
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """A message with its source decided. `back`: it was not sent after all. Microseconds."""
+
+    meta: Meta
+    back: Callable[[], None] | None = None
+    wait_until: int = 0  # no address may send it before
 
 
 class Sources:
@@ -51,6 +60,37 @@ class Sources:
         """The declared addresses; "" when the choice is the system's."""
         return list(self._book.addresses) or [""]
 
+    @property
+    def metered(self) -> bool:
+        """Whether any address has a cap, so that `settle` has to be asked."""
+        return bool(self._book.warming)
+
+    async def settle(self, meta: Meta, site: str, target: str, provider: str, quota: Quota) -> Settled:
+        """Choose for good, with the right to one message where the address is being warmed up.
+
+        Over the cap it goes from other addresses of the choice, else from those that take what spills over.
+        """
+        book = self._book
+        asked = [each for each in (meta.ips or meta.sending_ip).split(",") if each in book.addresses]
+        choice = book.choice(meta.account_id, meta.domain_id, meta.sending_ip_pool)
+        spill = choice.spill if not asked else tuple(dict.fromkeys((*choice.first, *choice.spill)))
+        first = asked or choice.first
+        if book.warming.isdisjoint(first):
+            return Settled(meta)
+        free_at = 0
+        for candidates in (first, spill):
+            fitting = [each for each in candidates if _reaches(each, target)]
+            for address in sorted(fitting, key=lambda each: _score(each, site), reverse=True):
+                back = None
+                if address in book.warming:
+                    back = await quota.take(address, provider)
+                    if back is None:
+                        at = quota.free_at(address, provider)
+                        free_at = min(free_at or at, at)
+                        continue
+                return Settled(msgspec.structs.replace(meta, ips=address), back)
+        return Settled(meta, wait_until=free_at)
+
     def choose(self, meta: Meta, site: str, target: str) -> Source | None:
         """The source for a message to `target`, an address (or a name) of `site`. None: no source reaches it.
 
@@ -62,6 +102,9 @@ class Sources:
         candidates = asked or self._book.choice(meta.account_id, meta.domain_id, meta.sending_ip_pool).first
         if not candidates:
             return self._any
+        if self._book.warming and not asked:
+            # What is being warmed up is chosen by `settle` alone, while its caps last.
+            candidates = [each for each in candidates if each not in self._book.warming] or candidates
         fitting = [address for address in candidates if _reaches(address, target)]
         if not fitting:
             return None

@@ -18,11 +18,11 @@ from postwright.messages import Meta, build
 from postwright.templates import CannotRender, RenderFailed
 
 from . import metering
-from .admission import Admission, per_connection
+from .admission import per_connection
 from .connector import HostRefused, Link
 from .destinations import Route, Unroutable
 from .outcome import TEST_MODE, Attempt
-from .places import Place, parked_key, provider
+from .places import Place, provider
 from .replies import UNREACHED, disliked, of_loss, trace, tried, went_stale
 from .sender import STORE_RETRY_SECONDS, Job, Sender
 from .shaping import Policy, Slot
@@ -74,6 +74,7 @@ class Trip:
         self._slot: Slot | None = None
         self._source = ""  # whose slot it is
         self._outcome: _Call | None = None  # of the last attempt, not yet recorded
+        self._unused: Callable[[], None] | None = None  # returns the right to send from an address with a cap
         self.next: Job | None = None  # loaded, and being signed while the one before it is sent
 
     @property
@@ -104,6 +105,14 @@ class Trip:
 
         False: it went back to the site. Never raises for what the network does. Raises Stopping.
         """
+        self._unused = None
+        try:
+            return await self._deliver(item)
+        finally:
+            if self._unused is not None:
+                self._unused()
+
+    async def _deliver(self, item: queue.Item) -> bool:
         sender = self._sender
         job, self.next = self.next, None
         if job is None or job.item is not item:
@@ -131,6 +140,17 @@ class Trip:
             except Unroutable as no:
                 problem = no
         routed = time.monotonic() - started
+        sources = sender.connector.sources
+        if route is not None and sources.metered and not self._yard.place.local:
+            place = self._yard.place
+            settled = await sources.settle(
+                meta, place.site, route.hosts[0].address, place.provider, sender.quota
+            )
+            meta, self._unused = settled.meta, settled.back
+            if settled.wait_until:
+                await self.flush()
+                await sender.recorded(queue.give_back, [item], settled.wait_until)
+                return True
         if route is not None:
             key = await self._admit(route, item, meta)
             if key is not None:
@@ -213,7 +233,7 @@ class Trip:
         admission, place = self._sender.admission, self._yard.place
         source = self._sender.connector.source(meta, place.site, route.hosts[0])
         address = source.address if source is not None else ""
-        key = _held(admission, place, address, item.account_id)
+        key = admission.held(place, address, item.account_id)
         if key is not None:
             return key
         if not await self._suits(route, place.site, meta):
@@ -298,6 +318,7 @@ class Trip:
         via = self._sender.connector.sources.via(link.source.address)
         built = build.finish(meta, common, item.recipient, sid, via)
         link.sent += 1
+        self._unused = None  # what was a right to send is used up
         result: SendResult | None = None
         try:
             result = await link.client.send(sender, [item.recipient], built.data, smtputf8=built.smtputf8)
@@ -374,15 +395,3 @@ def _exchange(tx: Write, outcome: _Call | None, begin: Callable[..., bool], *arg
     if outcome is not None:
         outcome[0](tx, *outcome[1])
     return begin(tx, *args)
-
-
-def _held(admission: Admission, place: Place, source: str, account_id: str) -> str | None:
-    """What to park under when something holds this back."""
-    board = admission.board
-    if board.until(place.site):
-        return parked_key(place.site)
-    if board.until(place.site, source):
-        return parked_key(place.site, source)
-    if board.until(place.site, source, account_id):
-        return parked_key(place.site, source, account_id)
-    return None

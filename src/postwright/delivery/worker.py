@@ -9,7 +9,7 @@ from pathlib import Path
 
 from postwright import domains, messages, queue
 from postwright.failures import classifier
-from postwright.ips import Book
+from postwright.ips import Book, Quota
 from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db, StoreUnavailable, living
 from postwright.kernel.lookups import Resolver
@@ -81,6 +81,7 @@ class Delivery:
         )
         self._tls_results = Collector(db, clock)
         tally = Tally(self._tls_results)
+        self._quota = Quota(db, clock, settings.warmup_plan)
         self._sources = Sources(Book(db), hostname)
         self._connector = Connector(
             self._sources,
@@ -108,6 +109,7 @@ class Delivery:
             places=self._places,
             load=Loader(db, spool, vault).load,
             levers=self._levers,
+            quota=self._quota,
         )
         self._sites: dict[str, Site] = {}
         self._asking: dict[str, list[queue.Item]] = {}  # domains that DNS is asked for, and who waits
@@ -142,6 +144,7 @@ class Delivery:
             left = await asyncio.gather(*(site.drain() for site in list(self._sites.values())))
             back = [item for items in (*left, *self._asking.values()) for item in items]
             await self._db.write(queue.give_back, back, self._clock.now())
+            await self._quota.give_back(all=True)
             self._sender.close()
             await self._connector.close()
             await self._tls_results.flush()
@@ -283,6 +286,7 @@ class Delivery:
         """What others suspended, who shares the limits, what is parked, what has waited too long."""
         now = self._clock.now()
         await self.board.refresh()
+        await self._quota.give_back()
         if self._node is not None:
             share = self._admission.gates.share
             alive = await self._db.read(living, "delivery", now)

@@ -8,6 +8,7 @@ from postwright.kernel.db import Db, Read
 
 from .records import Assigned, Pool, SourceIp
 from .store import addresses as store
+from .store import warmups
 
 # Choices remembered between changes; more are worked out again.
 MAX_KEPT = 100_000
@@ -27,6 +28,7 @@ class Book:
         self._db = db
         self._version = -1
         self.addresses: dict[str, SourceIp] = {}
+        self.warming: frozenset[str] = frozenset()
         self._pools: dict[str, Pool] = {}
         self._in_pool: dict[str, tuple[str, ...]] = {}
         self._own: dict[str, tuple[str, ...]] = {}  # dedicated ones in no pool, by account
@@ -52,6 +54,7 @@ class Book:
         self.fill(ips, [(row[0], row[1]) for row in links], pools)
         self._grants = {row[0]: row[1] for row in grants}
         self._spill = {row[0]: row[1] for row in spill if row[1]}
+        self.warming = warmups.warming(tx)
         self._version = version
 
     def fill(

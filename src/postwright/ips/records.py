@@ -72,3 +72,30 @@ class Job(msgspec.Struct, frozen=True):
     kind: str
     args: dict[str, list[str]]
     after: str
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """What came of mail."""
+
+    processed: int = 0  # delivered, or refused for good
+    bounced: int = 0  # hard
+    complained: int = 0
+    blocked: int = 0
+
+    def plus(self, other: "Figures") -> "Figures":
+        """Both together."""
+        return Figures(
+            self.processed + other.processed,
+            self.bounced + other.bounced,
+            self.complained + other.complained,
+            self.blocked + other.blocked,
+        )
+
+
+class Granted(msgspec.Struct):
+    """The right to send `count` messages until a time; of which day and hour it is."""
+
+    count: int
+    until: int
+    day: int
+    hour: int

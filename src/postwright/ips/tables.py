@@ -94,3 +94,49 @@ ip_jobs = Table(
     Column("after", Text, nullable=False),  # the last domain or account that was done
     Column("created_at", Micros, nullable=False, index=True),
 )
+
+# Addresses that are being warmed up. An ended plan leaves no row.
+ip_warmups = Table(
+    "ip_warmups",
+    metadata,
+    Column("address", Text, primary_key=True),
+    Column("account_id", Text, nullable=False, index=True),
+    Column("stage", Integer, nullable=False),  # from 1
+    Column("plan_started_at", Micros, nullable=False),
+    Column("updated_at", Micros, nullable=False),
+    Column("stage_started_at", Micros, nullable=False),
+    Column("day_started_at", Micros, nullable=False),
+    Column("hour_started_at", Micros, nullable=False),
+    Column("last_sent_at", Micros, nullable=False),
+    Column("sent", Micros, nullable=False),  # messages since the plan began
+    Column("sent_before", Micros, nullable=False),  # the same when the stage began
+    Column("day_sent", Integer, nullable=False),
+    Column("hour_sent", Integer, nullable=False),
+    Column("history", Text, nullable=False),  # JSON: ended stages
+    Column("held", Text, nullable=False),  # why the last day did not end its stage
+)
+
+# The part of one mailbox provider in the caps of a day and of an hour.
+ip_warmup_shares = Table(
+    "ip_warmup_shares",
+    metadata,
+    Column("address", Text, primary_key=True),
+    Column("provider", Text, primary_key=True),
+    Column("day_started_at", Micros, nullable=False),
+    Column("hour_started_at", Micros, nullable=False),
+    Column("day_sent", Integer, nullable=False),
+    Column("hour_sent", Integer, nullable=False),
+)
+
+# What came of mail, by hour, of a source address (ip:ADDRESS) or of a domain (domain:ID).
+reputations = Table(
+    "reputations",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("hour", Micros, primary_key=True),  # its begin
+    Column("processed", Integer, nullable=False),  # delivered, or refused for good
+    Column("bounced", Integer, nullable=False),  # hard
+    Column("complained", Integer, nullable=False),
+    Column("blocked", Integer, nullable=False),  # put off or refused for the sender's sake
+    Index("ix_reputations_hour", "hour"),
+)

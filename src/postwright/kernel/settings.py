@@ -81,6 +81,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     platform_dkim_key: str = ""  # PEM file; default: <data>/dkim-<domain>.pem, made when it is not there
     failure_rules: str = ""  # TOML file of rules on replies that come before ours (failures/rules.toml)
     source_ips: str = ""  # address[=ehlo-name][;shared|;free][;band=name] with commas
+    warmup_plan: str = (
+        ""  # messages a day with commas, for addresses that are warmed up; default: ours, 28 days
+    )
     account_ips: int = 10  # dedicated addresses that an account may ask for (POST /v3/ips/request/new)
     shaping: str = ""  # a TOML file over the built-in table of limits (delivery/shaping/shaping.toml)
     retry_schedule: str = "600,900,1800,3600,7200,14400"  # behaviour.md 5.1
@@ -322,6 +325,8 @@ def _checked(settings: Settings) -> Settings:
     if settings.dns:
         host_port(settings.dns, PREFIX + "DNS")
     settings.source_marks()
+    if not all(part.isdecimal() and int(part) > 0 for part in _split(settings.warmup_plan)):
+        raise SettingsError(f"{PREFIX}WARMUP_PLAN={settings.warmup_plan}: whole numbers with commas expected")
     for address, _ in settings.sources():
         try:
             ip_address(address)

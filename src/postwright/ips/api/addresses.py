@@ -13,7 +13,7 @@ from .. import addresses, linking, sending
 from ..checks import reverse_name
 from ..errors import BadIp, BadPool, FeatureOff, IpNotFound, NoMoreIps, PoolNotFound
 from ..records import Feature
-from ..schemas import (
+from ..schemas.addresses import (
     Allowed,
     Alternative,
     AssignIps,

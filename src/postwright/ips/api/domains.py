@@ -8,7 +8,8 @@ from postwright.kernel.http import Controller, delete, get, patch, post
 
 from .. import sending
 from ..errors import BadIp, BadPool, FeatureOff, IpNotFound, PoolNotFound
-from ..schemas import AddIp, DomainIps, Done, Replacement, SetSpill, Spill, SpillPool
+from ..schemas.addresses import AddIp, DomainIps, Done, SetSpill, Spill, SpillPool
+from ..schemas.pools import Replacement
 from ..store import warmups
 
 _ERRORS = (DomainNotFound, BadIp, BadPool, IpNotFound, PoolNotFound, FeatureOff)

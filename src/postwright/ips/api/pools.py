@@ -9,11 +9,11 @@ from postwright.kernel.http import Controller, delete, get, paging, patch, post,
 
 from .. import pools
 from ..errors import BadIp, BadPool, FeatureOff, IpNotFound, PoolNotFound
-from ..schemas import (
+from ..schemas.addresses import Done
+from ..schemas.pools import (
     ChangePool,
     Delegate,
     DomainRef,
-    Done,
     ManyIps,
     NewPool,
     PoolDomains,

@@ -8,7 +8,8 @@ from postwright.kernel.ids import hex_id
 
 from .. import linking, pools
 from ..errors import BadIp, BadPool, FeatureOff, IpNotFound, PoolNotFound
-from ..schemas import DelegatePool, Done, Grant, Grants, OneIp, Started
+from ..schemas.addresses import Done, Started
+from ..schemas.pools import DelegatePool, Grant, Grants, OneIp
 from ..store import pools as store
 
 _ERRORS = (SubaccountNotFound, PoolNotFound, BadPool, FeatureOff)
