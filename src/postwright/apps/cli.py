@@ -15,7 +15,7 @@ from postwright.kernel.db.migrate import NewerSchema, migrate
 from postwright.kernel.secrets import SecretsError
 from postwright.kernel.settings import Settings, SettingsError, load
 
-from . import inbox, keys, people, queue, supervisor, welcome
+from . import addresses, inbox, keys, people, queue, supervisor, welcome
 from .start import start
 
 
@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     shown.add_argument("--limit", type=int, default=20)
     shown.set_defaults(run=inbox.show)
     queue.add(commands)
+    addresses.add(commands)
     return parser
 
 

@@ -8,8 +8,9 @@ piece by piece. `Quota` takes rights to send from addresses that are being warme
 caps hold whoever sends. Reads the event log: what came of mail, by domain and by address.
 """
 
-from .addresses import COMMAND, assignable, declare, declared, parse, pool_usable, remove, usable
+from .addresses import COMMAND, assignable, declare, declared, parse, pool_usable, put_in_band, remove, usable
 from .book import Book, Choice
+from .errors import BadIp
 from .jobs import JobRunner
 from .quota import Quota
 from .records import Assigned, Declared, Feature, Pool, SourceIp
@@ -21,6 +22,7 @@ from .timers import Timers
 __all__ = [
     "COMMAND",
     "Assigned",
+    "BadIp",
     "Book",
     "Choice",
     "Declared",
@@ -41,6 +43,7 @@ __all__ = [
     "link_pool",
     "parse",
     "pool_usable",
+    "put_in_band",
     "remove",
     "set_hidden",
     "usable",

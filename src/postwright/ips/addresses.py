@@ -138,13 +138,18 @@ def request(tx: Write, account_id: str, most: int) -> str:
 def set_band(tx: Write, account_id: str, address: str, band: str) -> None:
     """Put a dedicated address into a band. Raises IpNotFound, BadIp, FeatureOff."""
     allow(tx, account_id, Feature.BANDS)
+    put_in_band(tx, need_dedicated(tx, account_id, address).address, band)
+
+
+def put_in_band(tx: Write, address: str, band: str) -> None:
+    """Put an address into a band. Raises IpNotFound, BadIp."""
     name = band.strip()
     if not name:
         raise BadIp("ip_band parameter is missing")
     if len(name) > BAND_LENGTH or not name.isprintable():
         raise BadIp(f"ip_band is not valid: at most {BAND_LENGTH} printable characters expected")
-    found = need_dedicated(tx, account_id, address)
-    store.set_ips(tx, [found.address], {"band": name})
+    if not store.set_ips(tx, [address], {"band": name}):
+        raise IpNotFound
     store.changed(tx)
 
 

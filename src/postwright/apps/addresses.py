@@ -1,0 +1,88 @@
+"""Commands about source addresses."""
+
+import argparse
+import sys
+from typing import Any
+
+from postwright import accounts, ips
+from postwright.kernel.db import Write
+from postwright.kernel.db.migrate import migrate
+from postwright.kernel.errors import Refused
+from postwright.kernel.settings import Settings
+
+from .context import open_context
+
+
+def add(commands: Any) -> None:
+    """Add `postwright ips …` to the command line."""
+    group = commands.add_parser("ips", help="source addresses: list, add, remove, band")
+    verbs = group.add_subparsers(required=True, metavar="VERB")
+    listed = verbs.add_parser("list", help="list all addresses, whose they are, and their bands")
+    listed.set_defaults(run=_command(_list))
+    added = verbs.add_parser("add", help="declare an address; the first account's unless shared or free")
+    added.add_argument("address")
+    added.add_argument("--ehlo", default="", help="the name it introduces itself by")
+    added.add_argument("--band", default="")
+    whose = added.add_mutually_exclusive_group()
+    whose.add_argument("--shared", action="store_true", help="every account may use it")
+    whose.add_argument("--free", action="store_true", help="handed out when an account asks for one")
+    added.set_defaults(run=_command(_add))
+    removed = verbs.add_parser("remove", help="forget an address that was added here")
+    removed.add_argument("address")
+    removed.set_defaults(run=_command(_remove))
+    band = verbs.add_parser("band", help="put an address into a band")
+    band.add_argument("address")
+    band.add_argument("band")
+    band.set_defaults(run=_command(_band))
+
+
+def _command(work: Any) -> Any:
+    def run(settings: Settings, args: argparse.Namespace) -> int:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        migrate(settings.database, settings.data_dir)
+        context = open_context(settings, "cli")
+        try:
+            text: str = context.db.write_now(work, context.clock.now(), args)
+        except Refused as no:
+            print(f"postwright: {no.text}", file=sys.stderr)
+            return 1
+        finally:
+            context.db.close_now()
+        print(text)
+        return 0
+
+    return run
+
+
+def _list(tx: Write, now: int, args: argparse.Namespace) -> str:
+    lines = []
+    for each in ips.all_ips(tx):
+        kind = "dedicated" if each.dedicated else "shared"
+        owner = each.account_id or ("free" if each.dedicated else "everybody")
+        state = "" if each.enabled else "  (not declared any more)"
+        lines.append(
+            f"{each.address:<40} {kind:<9} {owner:<24} band={each.band or '-'} ehlo={each.ehlo or '-'}{state}"
+        )
+    return "\n".join(lines) or "no source addresses: the system chooses"
+
+
+def _add(tx: Write, now: int, args: argparse.Namespace) -> str:
+    account_id = accounts.any_account(tx)
+    if account_id is None:
+        raise ips.BadIp("there is no account yet; `postwright serve` makes the first one")
+    address = ips.parse(args.address)
+    declared = ips.Declared(address, args.ehlo, not args.shared, args.free, args.band)
+    ips.declare(tx, now, account_id, [declared], ips.COMMAND)
+    return f"{address} is declared"
+
+
+def _remove(tx: Write, now: int, args: argparse.Namespace) -> str:
+    address = ips.parse(args.address)
+    ips.remove(tx, address)
+    return f"{address} is forgotten"
+
+
+def _band(tx: Write, now: int, args: argparse.Namespace) -> str:
+    address = ips.parse(args.address)
+    ips.put_in_band(tx, address, args.band)
+    return f"{address} is in band {args.band}"
