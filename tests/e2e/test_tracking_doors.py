@@ -1,4 +1,4 @@
-"""Tracking beside the API: submission by SMTP, hits through a proxy, settings and certificates by the official client."""
+"""Tracking beside the API: submission by SMTP, hits through a proxy, and the official client."""
 
 import asyncio
 import re
