@@ -33,6 +33,11 @@ NOT_OF_A_DOMAIN = {
     "tracking_journals": "of the installation",
     "user_links": "of users",
     "users": "of an account",
+    "alert_accounts": "of an account",
+    "alert_calls": "of an account",
+    "alert_hits": "of an account",
+    "alert_settings": "of an account",
+    "send_alerts": "of an account",
     "acme_accounts": "of the installation",
     "acme_challenges": "gone after minutes",
 }
