@@ -93,7 +93,7 @@ class Evaluator:
         question = Question(
             accounts=accounts,
             low=now - (seconds(alert.period) or 3600) * SECOND,
-            high=now + 1,
+            high=now + SECOND,
             metrics=(part, whole),
             dimensions=(alert.dimension,),
             predicates=tuple(

@@ -272,7 +272,7 @@ def _wanted(
     return Wanted(
         names=names,
         low=max(now - settings.event_retention_days * 86400 * SECOND, 0),
-        high=now + 1,
+        high=now + SECOND,
         dimensions=dimensions,
         plain=plain,
         domain_ids=(domain_id,) if domain_id else (),

@@ -110,7 +110,7 @@ def understood(query: MetricsQuery, now: int, names: dict[str, str], retention: 
 
 
 def _range(query: MetricsQuery, now: int, retention: int) -> tuple[int, int]:
-    high = now + 1 if query.end is None else query.end
+    high = now + SECOND if query.end is None else query.end
     if query.duration.strip():
         low = high - _duration(query.duration)
     else:
