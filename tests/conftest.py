@@ -43,6 +43,15 @@ def postgres(pytestconfig: pytest.Config) -> Postgres:
     return server
 
 
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of a database that all migrations made: running them again for each test takes most of its time."""
+    url = postgres.create_database()
+    migrate(url, tmp_path_factory.mktemp("migrated-postgres"))
+    yield url.rpartition("?")[0].rpartition("/")[2]
+    postgres.drop_database(url)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """An empty database: the test runs once on SQLite (in its data folder) and once on PostgreSQL."""
@@ -51,6 +60,19 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
         return
     server: Postgres = request.getfixturevalue("postgres")
     url = server.create_database()
+    yield url
+    server.drop_database(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty store, made by the migrations: on SQLite (in the test's folder) and on PostgreSQL."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated") / "state.db", tmp_path)
+        yield "sqlite"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    url = server.create_database(request.getfixturevalue("migrated_postgres"))
     yield url
     server.drop_database(url)
 
@@ -77,13 +99,18 @@ async def catcher() -> AsyncIterator[Catcher]:
 
 
 @pytest.fixture
-async def start_server(tmp_path: Path) -> AsyncIterator[StartServer]:
-    """Starts a real `postwright serve` with the given settings; all are killed when the test ends."""
+async def start_server(tmp_path: Path, migrated: Path) -> AsyncIterator[StartServer]:
+    """Starts a real `postwright serve` with the given settings; all are killed when the test ends.
+
+    Its SQLite store has all migrations already, as after a restart: they would be most of the start.
+    """
     servers: list[Server] = []
 
     async def start(**settings: str) -> Server:
         server = Server(tmp_path / f"server{len(servers)}", **settings)
         servers.append(server)
+        if settings.get("database", "sqlite") == "sqlite":
+            _prepare(Path(server.settings["data"]), migrated)
         await server.start()
         return server
 
@@ -91,6 +118,12 @@ async def start_server(tmp_path: Path) -> AsyncIterator[StartServer]:
     for server in servers:
         await server.kill()
         print(f"--- log of {server.base_url} ---\n{server.log_tail()}")  # shown when the test failed
+
+
+def _prepare(data: Path, migrated: Path) -> None:
+    if not (data / "state.db").exists():
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shutil.copy(migrated / "state.db", data)
 
 
 @pytest.fixture(scope="session")
@@ -102,12 +135,17 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def db(database_url: str, tmp_path: Path, migrated: Path) -> AsyncIterator[Db]:
+async def db(store_url: str, tmp_path: Path) -> AsyncIterator[Db]:
     """An empty store, made by the migrations."""
-    if database_url == "sqlite":
-        shutil.copy(migrated / "state.db", tmp_path)
-    else:
-        migrate(database_url, tmp_path)
-    opened = open_db(database_url, tmp_path)
+    opened = open_db(store_url, tmp_path)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def sqlite_db(migrated: Path, tmp_path: Path) -> AsyncIterator[Db]:
+    """An empty store on SQLite, for what does not depend on the database."""
+    shutil.copy(migrated / "state.db", tmp_path)
+    opened = open_db("sqlite", tmp_path)
     yield opened
     await opened.close()

@@ -21,8 +21,8 @@ from tests.world import World
 
 
 @pytest.fixture
-async def served(database_url: str, start_server: StartServer) -> AsyncIterator[Api]:
-    server = await start_server(domain=DOMAIN, database=database_url)
+async def served(store_url: str, start_server: StartServer) -> AsyncIterator[Api]:
+    server = await start_server(domain=DOMAIN, database=store_url)
     async with aiohttp.ClientSession() as http:
         yield Api(server, http)
 

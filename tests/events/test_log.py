@@ -57,8 +57,8 @@ async def test_time_follows_numbers(db: Db) -> None:
     ]
 
 
-async def test_numbers_follow_commits_from_many_processes(database_url: str, tmp_path: Path, db: Db) -> None:
-    other = open_db(database_url, tmp_path)
+async def test_numbers_follow_commits_from_many_processes(store_url: str, tmp_path: Path, db: Db) -> None:
+    other = open_db(store_url, tmp_path)
     seen: list[int] = []
     at = 0
 

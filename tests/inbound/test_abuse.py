@@ -11,8 +11,7 @@ import pytest
 
 from postwright.inbound import limits, smtp
 from postwright.inbound.limits import PeerLimits, Window, networks
-from postwright.kernel.db import open_db
-from postwright.kernel.db.migrate import migrate
+from postwright.kernel.db import Db
 
 from .conftest import MESSAGE, Mx, opened
 
@@ -21,13 +20,10 @@ START = b"MAIL FROM:<ann@there.test>\r\nRCPT TO:<bob@one.example.com>\r\nDATA\r\
 
 
 @pytest.fixture
-async def mx(tmp_path: Path) -> AsyncIterator[Mx]:
+async def mx(sqlite_db: Db, tmp_path: Path) -> AsyncIterator[Mx]:
     """A door on SQLite only: nothing here depends on the database."""
-    migrate("sqlite", tmp_path)
-    db = open_db("sqlite", tmp_path)
-    async with opened(db, tmp_path) as door:
+    async with opened(sqlite_db, tmp_path) as door:
         yield door
-    await db.close()
 
 
 @pytest.mark.parametrize(

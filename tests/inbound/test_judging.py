@@ -17,8 +17,7 @@ from postwright.arrivals import Verdict
 from postwright.inbound.judging import alignment, without_forged
 from postwright.inbound.judging.results import render
 from postwright.inbound.judging.signatures import check_arc, check_dkim
-from postwright.kernel.db import open_db
-from postwright.kernel.db.migrate import migrate
+from postwright.kernel.db import Db
 from postwright.mail.lookups import Lookups, make_resolver
 from postwright.testing.dns import Failure, FakeDns
 
@@ -29,12 +28,9 @@ HOST = "mail.example.com"  # the world's host name
 
 
 @pytest.fixture
-async def mx(tmp_path: Path, fake_dns: FakeDns) -> AsyncIterator[Mx]:
-    migrate("sqlite", tmp_path)
-    db = open_db("sqlite", tmp_path)
-    async with opened(db, tmp_path, dns=fake_dns.address) as door:
+async def mx(sqlite_db: Db, tmp_path: Path, fake_dns: FakeDns) -> AsyncIterator[Mx]:
+    async with opened(sqlite_db, tmp_path, dns=fake_dns.address) as door:
         yield door
-    await db.close()
 
 
 def signed(raw: bytes = MESSAGE, domain: str = "there.test", **more: Any) -> bytes:
@@ -227,14 +223,11 @@ async def test_dns_that_says_nothing_does_not_hold_mail_up_for_long(mx: Mx, fake
     assert (found["spf"], found["dmarc"]) == ("temperror", "temperror")
 
 
-async def test_nothing_is_asked_in_capture_mode_without_a_resolver(tmp_path: Path) -> None:
-    migrate("sqlite", tmp_path)
-    db = open_db("sqlite", tmp_path)
-    async with opened(db, tmp_path, delivery="capture") as door:
+async def test_nothing_is_asked_in_capture_mode_without_a_resolver(sqlite_db: Db, tmp_path: Path) -> None:
+    async with opened(sqlite_db, tmp_path, delivery="capture") as door:
         assert (await door.send())[0] == 250
         await door.work()
         assert b"Authentication-Results" not in door.collect.got[0][2]
-    await db.close()
 
 
 # -- fuzzing: whatever is sent or published, the parsers come back with an answer

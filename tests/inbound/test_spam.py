@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postwright.inbound import rspamd
-from postwright.kernel.db import open_db
-from postwright.kernel.db.migrate import migrate
+from postwright.kernel.db import Db
 from postwright.testing.ports import free_ports
 
 from .conftest import MESSAGE, Mx, change, opened
@@ -53,13 +52,10 @@ async def scanner() -> AsyncIterator[StandIn]:
 
 
 @pytest.fixture
-async def mx(tmp_path: Path, scanner: StandIn) -> AsyncIterator[Mx]:
-    migrate("sqlite", tmp_path)
-    db = open_db("sqlite", tmp_path)
-    async with opened(db, tmp_path, delivery="capture", rspamd=scanner.url) as door:
+async def mx(sqlite_db: Db, tmp_path: Path, scanner: StandIn) -> AsyncIterator[Mx]:
+    async with opened(sqlite_db, tmp_path, delivery="capture", rspamd=scanner.url) as door:
         await change(door, spam_action="tag")
         yield door
-    await db.close()
 
 
 def answer(action: str, score: float, *symbols: str) -> dict[str, Any]:
@@ -178,7 +174,7 @@ def test_any_answer_is_read_or_refused(body: bytes) -> None:
 
 
 @pytest.mark.skipif(shutil.which("rspamd") is None, reason="rspamd is not installed")
-async def test_real_rspamd(tmp_path: Path) -> None:
+async def test_real_rspamd(sqlite_db: Db, tmp_path: Path) -> None:
     """GTUBE is spam to every scanner; a plain message is not."""
     (port,) = free_ports(1)
     config = tmp_path / "rspamd.conf"
@@ -190,8 +186,6 @@ async def test_real_rspamd(tmp_path: Path) -> None:
         'metric { name = "default"; actions { reject = 15; add_header = 6; } }\n'
     )
     process = await asyncio.create_subprocess_exec("rspamd", "-f", "-i", "-c", str(config))
-    migrate("sqlite", tmp_path)
-    db = open_db("sqlite", tmp_path)
     try:
         async with asyncio.timeout(90), aiohttp.ClientSession() as session:
             while True:
@@ -201,7 +195,7 @@ async def test_real_rspamd(tmp_path: Path) -> None:
                             break
                 except aiohttp.ClientError:
                     await asyncio.sleep(0.2)
-        async with opened(db, tmp_path, delivery="capture", rspamd=f"http://127.0.0.1:{port}") as door:
+        async with opened(sqlite_db, tmp_path, delivery="capture", rspamd=f"http://127.0.0.1:{port}") as door:
             await change(door, spam_action="block")
             gtube = b"XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X\r\n"
             assert (await door.send(MESSAGE + gtube))[0] == 550
@@ -210,4 +204,3 @@ async def test_real_rspamd(tmp_path: Path) -> None:
     finally:
         process.terminate()
         await process.wait()
-        await db.close()

@@ -43,8 +43,8 @@ class Writers:
 
 
 @pytest.fixture
-async def writers(log: Log, database_url: str, tmp_path: Path) -> Any:
-    other = open_db(database_url, tmp_path)
+async def writers(log: Log, store_url: str, tmp_path: Path) -> Any:
+    other = open_db(store_url, tmp_path)
     yield lambda seed: Writers(log, other, seed)
     await other.close()
 

@@ -2,14 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
 
 import msgspec
 
 from postwright.kernel import failpoints
 from postwright.kernel.calling import Caller
 from postwright.kernel.clock import SECOND, Clock
-from postwright.kernel.db import Db, Read, Write
+from postwright.kernel.db import Db, Write
 from postwright.kernel.outgoing import Outgoing, TargetRefused, TargetUnreachable
 from postwright.kernel.settings import Settings
 from postwright.spool import Blob, Spool
@@ -38,30 +37,10 @@ class ArchiveCaller(Caller[Call]):
     """Makes due calls until told to stop."""
 
     def __init__(self, *, settings: Settings, db: Db, clock: Clock, spool: Spool) -> None:
-        super().__init__(settings, db, clock)
+        super().__init__(settings, db, clock, store.calls, Call)
         self._schedule = settings.schedule("webhook_retry")
         self._spool = spool
         self._memory = asyncio.Semaphore(IN_MEMORY)
-
-    def any_due(self, tx: Read, now: int) -> bool:
-        """See Caller."""
-        return store.any_due(tx, now)
-
-    def claim(self, tx: Write, now: int, until: int, token: str, count: int) -> list[Call]:
-        """See Caller."""
-        return [Call(*row) for row in store.claim(tx, now, until, token, count)]
-
-    def postpone(self, tx: Write, calls: Sequence[tuple[int, str, int]]) -> None:
-        """See Caller."""
-        store.postpone(tx, calls)
-
-    def recover(self, tx: Write, ended_before: int, due: int) -> int:
-        """See Caller."""
-        return store.recover(tx, ended_before, due)
-
-    def expire(self, tx: Write, before: int, limit: int) -> int:
-        """See Caller."""
-        return store.expire(tx, before, limit)
 
     async def make(self, outgoing: Outgoing, call: Call) -> None:
         """POST once, and record what came of it."""
@@ -89,9 +68,9 @@ class ArchiveCaller(Caller[Call]):
         now, number = self.clock.now(), call.attempts + 1
         if error and status != UNWANTED and number <= len(self._schedule):
             due = now + self._schedule[number - 1] * SECOND
-            store.again(tx, call.id, call.token, due, number, status, error)
+            store.calls.again(tx, call.id, call.token, due, number, status, error)
             return []
-        if not store.end(tx, call.id, call.token, now, status, error, done=not error):
+        if not store.calls.end(tx, call.id, call.token, now, status, error, done=not error):
             return []
         if error:
             about = {"message_id": call.message_id, "url": call.url, "reason": error}

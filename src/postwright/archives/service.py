@@ -22,7 +22,7 @@ def add(
 ) -> None:
     """Let `copy`, which was delivered, be posted to `url`; `key` is a number of its own, as all rows have."""
     spool.attach(tx, key, copy)
-    store.add(tx, now, key, domain_id, message_id, recipient, url)
+    store.calls.add(tx, now, [(key, domain_id, message_id, recipient, url)])
 
 
 async def forget_domain(db: Db, spool: Spool, domain_id: str) -> int:

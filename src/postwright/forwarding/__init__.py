@@ -10,6 +10,8 @@ the message as it came, below an ARC seal and a Delivered-To field that shows a 
 from .caller import InboundCaller
 from .handlers import Forwarding, Returns, Routing
 from .relay import Relay
-from .store import forget_domain
+from .store import calls
+
+forget_domain = calls.forget_domain
 
 __all__ = ["Forwarding", "InboundCaller", "Relay", "Returns", "Routing", "forget_domain"]

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,7 +11,7 @@ from postwright.accounts import AccountNotFound, SigningKeys
 from postwright.kernel import failpoints
 from postwright.kernel.calling import Caller
 from postwright.kernel.clock import SECOND, Clock
-from postwright.kernel.db import Db, Read, Write
+from postwright.kernel.db import Db, Write
 from postwright.kernel.outgoing import Outgoing, TargetRefused, TargetUnreachable
 from postwright.kernel.secrets import Vault
 from postwright.kernel.settings import Settings
@@ -57,32 +56,12 @@ class InboundCaller(Caller[Call]):
     """Makes due calls until told to stop."""
 
     def __init__(self, *, settings: Settings, db: Db, clock: Clock, vault: Vault, spool: Spool) -> None:
-        super().__init__(settings, db, clock)
+        super().__init__(settings, db, clock, store.calls, Call)
         self._schedule = settings.schedule("route_retry")
         self._keys = SigningKeys(db, vault)
         self._vault = vault
         self._spool = spool
         self._large = asyncio.Semaphore(LARGE)
-
-    def any_due(self, tx: Read, now: int) -> bool:
-        """See Caller."""
-        return store.any_due(tx, now)
-
-    def claim(self, tx: Write, now: int, until: int, token: str, count: int) -> list[Call]:
-        """See Caller."""
-        return [Call(*row) for row in store.claim(tx, now, until, token, count)]
-
-    def postpone(self, tx: Write, calls: Sequence[tuple[int, str, int]]) -> None:
-        """See Caller."""
-        store.postpone(tx, calls)
-
-    def recover(self, tx: Write, ended_before: int, due: int) -> int:
-        """See Caller."""
-        return store.recover(tx, ended_before, due)
-
-    def expire(self, tx: Write, before: int, limit: int) -> int:
-        """See Caller."""
-        return store.expire(tx, before, limit)
 
     async def make(self, outgoing: Outgoing, call: Call) -> None:
         """POST once, and record it with its event."""
@@ -127,17 +106,20 @@ class InboundCaller(Caller[Call]):
         number = call.attempts + 1
         status = _status(call, answer, number, now)
         if answer.ok:
-            if store.end(tx, call.id, call.token, now, answer.status, "", done=True) and call.kind != NOTIFY:
+            if (
+                store.calls.end(tx, call.id, call.token, now, answer.status, "", done=True)
+                and call.kind != NOTIFY
+            ):
                 status |= {"message": "OK"}
                 self._tell(tx, now, call, meta, status, "delivered")
         elif answer.status == 406 or number > len(self._schedule):
             # 406: the receiver does not want it (behaviour.md 10.3).
-            if store.end(tx, call.id, call.token, now, answer.status, answer.error[:500], done=False):
+            if store.calls.end(tx, call.id, call.token, now, answer.status, answer.error[:500], done=False):
                 self._tell(tx, now, call, meta, status, "failed", "permanent")
         else:
             wait = self._schedule[number - 1]
             due = now + wait * SECOND
-            if store.again(tx, call.id, call.token, due, number, answer.status, answer.error[:500]):
+            if store.calls.again(tx, call.id, call.token, due, number, answer.status, answer.error[:500]):
                 self._tell(tx, now, call, meta, status | {"retry-seconds": wait}, "failed", "temporary")
 
     def _tell(
@@ -153,7 +135,7 @@ class InboundCaller(Caller[Call]):
         events.append(tx, now, [facts.called(meta, call.recipient, call.url, status, name, severity)])
 
     def _gone(self, tx: Write, call: Call) -> None:
-        store.end(tx, call.id, call.token, self.clock.now(), 0, "the message is gone", done=False)
+        store.calls.end(tx, call.id, call.token, self.clock.now(), 0, "the message is gone", done=False)
 
 
 def _made(call: Call, meta: Meta, message: bytes, signature: dict[str, str]) -> Body:

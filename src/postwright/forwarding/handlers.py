@@ -77,7 +77,7 @@ class _Carrier:
             now = self._relay.clock.now()
             events.append(tx, now, told)
             if calls:
-                store.add(tx, now, calls)
+                store.calls.add(tx, now, calls)
                 messages.hold(tx, arrival.id, now)
             if queued is not None:
                 queued(tx)

@@ -7,12 +7,13 @@ import asyncio
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from .clock import SECOND, Clock
-from .db import Db, Read, StoreUnavailable, Write
+from .db import Db, StoreUnavailable
+from .db.calls import Calls
 from .ids import url_token
 from .outgoing import Outgoing
 from .settings import Settings
@@ -73,32 +74,15 @@ class _Host:
 class Caller(ABC, Generic[C]):
     """Makes due calls until told to stop. A subclass knows the table, and what is said."""
 
-    def __init__(self, settings: Settings, db: Db, clock: Clock) -> None:
+    def __init__(self, settings: Settings, db: Db, clock: Clock, calls: Calls, row: Callable[..., C]) -> None:
+        """`row` makes a call of the columns that a claim of `calls` gives."""
         self.db = db
         self.clock = clock
         self._settings = settings
+        self._calls = calls
+        self._row = row
         self._running: set[asyncio.Task[None]] = set()
         self._hosts: dict[str, _Host] = {}
-
-    @abstractmethod
-    def any_due(self, tx: Read, now: int) -> bool:
-        """Whether a call is due; cheap, for polling."""
-
-    @abstractmethod
-    def claim(self, tx: Write, now: int, until: int, token: str, count: int) -> list[C]:
-        """Lease due calls."""
-
-    @abstractmethod
-    def postpone(self, tx: Write, calls: Sequence[tuple[int, str, int]]) -> None:
-        """Return leased calls (id, token, when they are due) that were not tried."""
-
-    @abstractmethod
-    def recover(self, tx: Write, ended_before: int, due: int) -> int:
-        """Return calls whose lease ended; how many."""
-
-    @abstractmethod
-    def expire(self, tx: Write, before: int, limit: int) -> int:
-        """Delete calls that ended before a time; how many."""
 
     @abstractmethod
     async def make(self, outgoing: Outgoing, call: C) -> None:
@@ -108,7 +92,7 @@ class Caller(ABC, Generic[C]):
         """Make calls until `stop`; those under way are finished."""
         if self.db.dialect == "sqlite":
             # Nobody else can use this store's calls: what is leased belongs to a process that died.
-            await self.db.write(self.recover, 1 << 62, self.clock.now())
+            await self.db.write(self._calls.release_all, self.clock.now())
         async with Outgoing(self._settings) as outgoing:
             upkeep = asyncio.create_task(self._upkeep())
             try:
@@ -128,11 +112,12 @@ class Caller(ABC, Generic[C]):
         """Claim and start due calls; whether any began."""
         room = IN_FLIGHT - len(self._running)
         now = self.clock.now()
-        if room <= 0 or not await self.db.read(self.any_due, now):
+        if room <= 0 or not await self.db.read(self._calls.any_due, now):
             return False
-        calls = await self.db.write(self.claim, now, now + LEASE_SECONDS * SECOND, url_token(9), room)
+        until = now + LEASE_SECONDS * SECOND
+        rows = await self.db.write(self._calls.claim, now, until, url_token(9), room)
         postponed = []
-        for call in calls:
+        for call in (self._row(*row) for row in rows):
             name = urlsplit(call.url).netloc
             host = self._hosts.setdefault(name, _Host())
             if host.running >= PER_HOST:
@@ -143,8 +128,8 @@ class Caller(ABC, Generic[C]):
             self._running.add(task)
             task.add_done_callback(self._running.discard)
         if postponed:
-            await self.db.write(self.postpone, postponed)
-        return len(postponed) < len(calls)
+            await self.db.write(self._calls.postpone, postponed)
+        return len(postponed) < len(rows)
 
     async def _one(self, outgoing: Outgoing, call: C, name: str) -> None:
         host = self._hosts[name]
@@ -162,8 +147,8 @@ class Caller(ABC, Generic[C]):
         while True:
             now = self.clock.now()
             try:
-                await self.db.write(self.recover, now, now)
-                while await self.db.write(self.expire, now - KEEP_SECONDS * SECOND, BATCH):
+                await self.db.write(self._calls.recover, now)
+                while await self.db.write(self._calls.expire, now - KEEP_SECONDS * SECOND, BATCH):
                     pass
             except StoreUnavailable:
                 pass  # again later

@@ -34,4 +34,4 @@ class WebhookProjection(Projection):
             urls = dict.fromkeys(url for level in levels for url in hooks.get(level, ()))
             calls.extend((entry.account_id, entry.domain_id, entry.seq, kind, url) for url in urls)
         if calls:
-            store.add_calls(tx, entries[-1].at, calls)
+            store.calls.add(tx, entries[-1].at, calls)

@@ -1,7 +1,6 @@
 """Makes the calls: signed afresh for each attempt, retried on schedule."""
 
 import time
-from collections.abc import Sequence
 
 import msgspec
 
@@ -41,29 +40,9 @@ class WebhookSender(Caller[Call]):
     """Makes due calls until told to stop."""
 
     def __init__(self, *, settings: Settings, db: Db, clock: Clock, vault: Vault) -> None:
-        super().__init__(settings, db, clock)
+        super().__init__(settings, db, clock, store.calls, Call)
         self._schedule = settings.schedule("webhook_retry")
         self._keys = SigningKeys(db, vault)
-
-    def any_due(self, tx: Read, now: int) -> bool:
-        """See Caller."""
-        return store.any_due(tx, now)
-
-    def claim(self, tx: Write, now: int, until: int, token: str, count: int) -> list[Call]:
-        """See Caller."""
-        return [Call(*row) for row in store.claim(tx, now, until, token, count)]
-
-    def postpone(self, tx: Write, calls: Sequence[tuple[int, str, int]]) -> None:
-        """See Caller."""
-        store.postpone(tx, calls)
-
-    def recover(self, tx: Write, ended_before: int, due: int) -> int:
-        """See Caller."""
-        return store.recover(tx, ended_before, due)
-
-    def expire(self, tx: Write, before: int, limit: int) -> int:
-        """See Caller."""
-        return store.expire(tx, before, limit)
 
     async def make(self, outgoing: Outgoing, call: Call) -> None:
         """POST once, and record it."""
@@ -97,13 +76,13 @@ class WebhookSender(Caller[Call]):
         now = self.clock.now()
         number = call.attempts + 1
         if 200 <= status < 300 or status == _GONE:
-            store.end(tx, call.id, call.token, now, max(status, 0), error, done=True)
+            store.calls.end(tx, call.id, call.token, now, max(status, 0), error, done=True)
         elif status == 406 or number > len(self._schedule):
             # 406: the receiver asks us to stop (behaviour.md 9.2).
-            store.end(tx, call.id, call.token, now, status, error[:500], done=False)
+            store.calls.end(tx, call.id, call.token, now, status, error[:500], done=False)
         else:
             due = now + self._schedule[number - 1] * SECOND
-            store.again(tx, call.id, call.token, due, number, status, error[:500])
+            store.calls.again(tx, call.id, call.token, due, number, status, error[:500])
 
 
 def _load(tx: Read, call: Call) -> tuple[bytes | None, str | None]:
@@ -120,4 +99,4 @@ def _load(tx: Read, call: Call) -> tuple[bytes | None, str | None]:
 
 def release_all(tx: Write, now: int) -> int:
     """Return every leased call, because nobody who could hold one is alive; how many."""
-    return store.recover(tx, 1 << 62, now)
+    return store.calls.release_all(tx, now)

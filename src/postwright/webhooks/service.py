@@ -227,11 +227,13 @@ def delete(tx: Write, account_id: str, hook_ids: Sequence[str] | None) -> None:
 
 def readings(tx: Read, now: int) -> list[Reading]:
     """What Prometheus is told."""
-    return [Reading("webhook_backlog", "Calls of webhooks that wait.", (), {(): float(store.backlog(tx))})]
+    return [
+        Reading("webhook_backlog", "Calls of webhooks that wait.", (), {(): float(store.calls.backlog(tx))})
+    ]
 
 
 def forget_domain(tx: Write, domain_id: str) -> int:
     """Delete a domain's hooks and some of its calls; how many calls."""
     for hook_id in store.domain_hook_ids(tx, domain_id):
         store.remove_types(tx, hook_id)
-    return store.forget_calls(tx, domain_id)
+    return store.calls.forget_domain(tx, domain_id)

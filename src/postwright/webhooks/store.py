@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import delete, insert, or_, select, update
 
 from postwright.accounts import accounts
 from postwright.events import events_table as events
-from postwright.kernel.db import Prepared, Read, Write
+from postwright.kernel.db import Read, Write
+from postwright.kernel.db.calls import Calls
 
-from .tables import DONE, GIVEN_UP, LEASED, QUEUED, webhook_calls, webhook_types, webhooks
+from .tables import webhook_calls, webhook_types, webhooks
 
 _JOINED = webhooks.join(webhook_types, webhook_types.c.webhook_id == webhooks.c.id)
 
@@ -92,79 +93,10 @@ def hooks_of_accounts(tx: Read, account_ids: Sequence[str]) -> Sequence[Any]:
     )
 
 
-_INSERT_CALL = Prepared(
-    insert(webhook_calls),
-    (
-        "account_id",
-        "domain_id",
-        "event_seq",
-        "event_type",
-        "url",
-        "state",
-        "attempts",
-        "due_at",
-        "lease_until",
-        "lease_token",
-        "last_status",
-        "last_error",
-        "created_at",
-        "finished_at",
-    ),
+calls = Calls(
+    webhook_calls,
+    ("id", "account_id", "domain_id", "event_seq", "event_type", "url", "attempts", "lease_token"),
 )
-
-
-def add_calls(tx: Write, now: int, calls: Sequence[tuple[str, str, int, str, str]]) -> None:
-    """Add calls: account, domain, event's number, type, URL."""
-    tx.do_many(_INSERT_CALL, [(*call, 0, 0, now, 0, "", 0, "", now, 0) for call in calls])
-
-
-_ANY_DUE = Prepared(
-    select(webhook_calls.c.id)
-    .where(webhook_calls.c.state == QUEUED, webhook_calls.c.due_at <= bindparam("now"))
-    .limit(1),
-    ("now",),
-)
-_DUE = (
-    select(webhook_calls.c.id)
-    .where(webhook_calls.c.state == QUEUED, webhook_calls.c.due_at <= bindparam("now"))
-    .order_by(webhook_calls.c.due_at)
-    .limit(bindparam("count"))
-    .with_for_update(skip_locked=True)
-)
-_CLAIM = Prepared(
-    update(webhook_calls)
-    .where(webhook_calls.c.id.in_(_DUE))
-    .values(state=LEASED, lease_until=bindparam("until"), lease_token=bindparam("token"))
-    .returning(
-        webhook_calls.c.id,
-        webhook_calls.c.account_id,
-        webhook_calls.c.domain_id,
-        webhook_calls.c.event_seq,
-        webhook_calls.c.event_type,
-        webhook_calls.c.url,
-        webhook_calls.c.attempts,
-        webhook_calls.c.lease_token,
-    ),
-    ("until", "token", "now", "count"),
-)
-
-
-def backlog(tx: Read) -> int:
-    """How many calls wait or are being made."""
-    return sum(
-        int(tx.scalar(select(func.count()).where(webhook_calls.c.state == state)))
-        for state in (QUEUED, LEASED)
-    )
-
-
-def any_due(tx: Read, now: int) -> bool:
-    """Whether a call is due."""
-    return bool(tx.fetch(_ANY_DUE, (now,)))
-
-
-def claim(tx: Write, now: int, until: int, token: str, count: int) -> list[tuple[Any, ...]]:
-    """Lease due calls."""
-    return tx.fetch(_CLAIM, (until, token, now, count))
 
 
 def event(tx: Read, seq: int) -> bytes | None:
@@ -186,62 +118,3 @@ def is_wanted(tx: Read, account_ids: Sequence[str], domain_id: str, event_type: 
         )
     )
     return found is not None
-
-
-def end(tx: Write, key: int, token: str, now: int, status: int, error: str, *, done: bool) -> bool:
-    """Finish a leased call."""
-    return _set(
-        tx,
-        key,
-        token,
-        state=DONE if done else GIVEN_UP,
-        last_status=status,
-        last_error=error,
-        finished_at=now,
-    )
-
-
-def again(tx: Write, key: int, token: str, due: int, attempts: int, status: int, error: str) -> bool:
-    """Return a leased call to the queue."""
-    return _set(
-        tx, key, token, state=QUEUED, due_at=due, attempts=attempts, last_status=status, last_error=error
-    )
-
-
-def postpone(tx: Write, calls: Sequence[tuple[int, str, int]]) -> None:
-    """Return leased calls (id, token, when they are due) that were not tried."""
-    for key, token, due in calls:
-        _set(tx, key, token, state=QUEUED, due_at=due)
-
-
-def _set(tx: Write, key: int, token: str, **values: Any) -> bool:
-    mine = (
-        webhook_calls.c.id == key,
-        webhook_calls.c.lease_token == token,
-        webhook_calls.c.state == LEASED,
-    )
-    return tx.run(update(webhook_calls).where(*mine).values(lease_token="", **values)) == 1
-
-
-def recover(tx: Write, ended_before: int, due: int) -> int:
-    """Return calls whose lease ended."""
-    return tx.run(
-        update(webhook_calls)
-        .where(webhook_calls.c.state == LEASED, webhook_calls.c.lease_until < ended_before)
-        .values(state=QUEUED, due_at=due, lease_token="")
-    )
-
-
-def expire(tx: Write, before: int, limit: int) -> int:
-    """Delete calls that ended before a time."""
-    old = (
-        select(webhook_calls.c.id)
-        .where(webhook_calls.c.finished_at > 0, webhook_calls.c.finished_at < before)
-        .limit(limit)
-    )
-    return tx.run(delete(webhook_calls).where(webhook_calls.c.id.in_(old)))
-
-
-def forget_calls(tx: Write, domain_id: str) -> int:
-    """Delete some of the calls of a domain; how many."""
-    return tx.delete_some(webhook_calls, webhook_calls.c.domain_id == domain_id)
