@@ -208,7 +208,7 @@ async def test_a_lost_record_calls_again(world: World, domain: Level, catcher: C
         await catcher.wait(1)
         world.clock.advance(calling.LEASE_SECONDS + 1)
         await asyncio.sleep(0.2)
-        await world.db.write(store.recover, world.clock.now(), world.clock.now())  # what upkeep does
+        await world.db.write(store.calls.recover, world.clock.now())  # what upkeep does
         await catcher.wait(2)
         (row,) = await world.until(lambda rows: rows[0].state == DONE)
     assert row.attempts == 0 and len(catcher.caught) == 2
@@ -217,11 +217,11 @@ async def test_a_lost_record_calls_again(world: World, domain: Level, catcher: C
 async def test_a_late_record_of_a_lost_lease_changes_nothing(world: World, domain: Level) -> None:
     await told(world, domain, "http://a.test/x")
     now = world.clock.now()
-    (row,) = await world.db.write(store.claim, now, now + SECOND, "first", 10)
-    await world.db.write(store.recover, now + 2 * SECOND, now)
-    ((*_, token),) = await world.db.write(store.claim, now, now + SECOND, "second", 10)
+    (row,) = await world.db.write(store.calls.claim, now, now + SECOND, "first", 10)
+    await world.db.write(store.calls.recover, now + 2 * SECOND)
+    ((*_, token),) = await world.db.write(store.calls.claim, now + 2 * SECOND, now + 3 * SECOND, "second", 10)
     assert token == "second"
-    assert not await world.db.write(store.end, row[0], "first", now, 200, "", done=True)
+    assert not await world.db.write(store.calls.end, row[0], "first", now, 200, "", done=True)
     (call,) = await world.calls()
     assert (call.state, call.lease_token) == (LEASED, "second")
 
@@ -230,7 +230,7 @@ async def test_nobody_leases_twice(world: World, domain: Level) -> None:
     await told(world, domain, "http://a.test/x")
     now = world.clock.now()
     claims = await asyncio.gather(
-        *(world.db.write(store.claim, now, now + SECOND, str(n), 10) for n in range(5))
+        *(world.db.write(store.calls.claim, now, now + SECOND, str(n), 10) for n in range(5))
     )
     assert sum(map(len, claims)) == 1
 
@@ -238,7 +238,7 @@ async def test_nobody_leases_twice(world: World, domain: Level) -> None:
 async def test_leases_of_the_dead_are_released_at_start(world: World, domain: Level) -> None:
     await told(world, domain, "http://a.test/x")
     now = world.clock.now()
-    await world.db.write(store.claim, now, now + 3600 * SECOND, "dead", 10)
+    await world.db.write(store.calls.claim, now, now + 3600 * SECOND, "dead", 10)
     assert await world.db.write(release_all, now) == 1
     (call,) = await world.calls()
     assert (call.state, call.due_at) == (QUEUED, now)
@@ -253,8 +253,8 @@ async def test_finished_calls_are_kept_for_a_while(world: World, domain: Level, 
         await world.project()
         await world.until(lambda rows: rows[1].attempts == 1)
     later = world.clock.now() + 1
-    assert await world.db.write(store.expire, later - SECOND, 10) == 0
-    assert await world.db.write(store.expire, later, 10) == 1
+    assert await world.db.write(store.calls.expire, later - SECOND, 10) == 0
+    assert await world.db.write(store.calls.expire, later, 10) == 1
     (left,) = await world.calls()
     assert left.attempts == 1
 
