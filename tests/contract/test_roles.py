@@ -19,16 +19,10 @@ ROLES = (Role.ADMIN, Role.BASIC, Role.DEVELOPER, Role.SUPPORT, Role.BILLING, Rol
 _PARAMETER = re.compile(r"\{([^}]*)\}")
 
 
-@pytest.fixture(params=["sqlite"])
-def database_url(request: pytest.FixtureRequest) -> str:
-    """One database will do: who may do what is decided before any is asked."""
-    return str(request.param)
-
-
 @pytest.fixture
-async def api(db: Db, tmp_path: Path) -> AsyncIterator[World]:
-    """Two accounts."""
-    async with world(db, tmp_path) as made:
+async def api(sqlite_db: Db, tmp_path: Path) -> AsyncIterator[World]:
+    """Two accounts. One database will do: who may do what is decided before any is asked."""
+    async with world(sqlite_db, tmp_path) as made:
         yield made
 
 

@@ -208,7 +208,7 @@ async def test_given_back_rows_keep_their_attempts(filled: Db) -> None:
 
 
 async def test_of_two_workers_each_row_is_finished_by_one_and_a_stale_lease_finishes_nothing(
-    db: Db, database_url: str, tmp_path: Path
+    db: Db, store_url: str, tmp_path: Path
 ) -> None:
     """Scenario 7 of delivery-engineering.md section 10."""
     await fill(db, "a", 0, 10, 1000)
@@ -216,7 +216,7 @@ async def test_of_two_workers_each_row_is_finished_by_one_and_a_stale_lease_fini
     later = NOW + (queue.LEASE_SECONDS + 1) * SECOND
     assert await db.write(queue.recover, later, 900) == 50
     now = later + 3600 * SECOND
-    other = open_db(database_url, tmp_path)
+    other = open_db(store_url, tmp_path)
 
     def take(tx: Write) -> list[int]:
         items = queue.claim(tx, now, 100)

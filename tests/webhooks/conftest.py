@@ -162,19 +162,19 @@ class Site:
 
 
 @pytest.fixture
-async def site(database_url: str, start_server: StartServer, fake_dns: FakeDns) -> AsyncIterator[Site]:
+async def site(store_url: str, start_server: StartServer, fake_dns: FakeDns) -> AsyncIterator[Site]:
     for name in ("a", "b", "c", "d", "e"):
         fake_dns.set(f"{name}.hooks.test", "A", "127.0.0.1")
     fake_dns.set("inside.hooks.test", "A", "10.0.0.1")
     server = await start_server(
         domain=DOMAIN,
-        database=database_url,
+        database=store_url,
         allow_private_targets="loopback",
         verify_domains="trust",
         dns=fake_dns.address,
     )
     data = server.folder / "data"
-    db = open_db(database_url, data)
+    db = open_db(store_url, data)
     async with aiohttp.ClientSession() as http:
         yield Site(Api(server, http), db, Vault.from_file(data / "secret.key"))
     await db.close()

@@ -2,7 +2,6 @@
 
 import hmac
 import secrets
-from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -10,7 +9,7 @@ import msgspec
 from postwright.kernel import failpoints
 from postwright.kernel.calling import Caller
 from postwright.kernel.clock import SECOND, Clock
-from postwright.kernel.db import Db, Read, Write
+from postwright.kernel.db import Db, Write
 from postwright.kernel.metrics import Counter
 from postwright.kernel.outgoing import Outgoing, TargetRefused, TargetUnreachable
 from postwright.kernel.secrets import Vault
@@ -59,31 +58,11 @@ class AlertSender(Caller[Call]):
     """Makes due calls until told to stop; its `tell_…` functions make one at once."""
 
     def __init__(self, *, settings: Settings, db: Db, clock: Clock, vault: Vault, mailer: Mailer) -> None:
-        super().__init__(settings, db, clock)
+        super().__init__(settings, db, clock, calls, Call)
         self._schedule = settings.schedule("alert_retry")
         self._vault = vault
         self._mailer = mailer
         self._slack_url = settings.slack_url
-
-    def any_due(self, tx: Read, now: int) -> bool:
-        """See Caller."""
-        return calls.any_due(tx, now)
-
-    def claim(self, tx: Write, now: int, until: int, token: str, count: int) -> list[Call]:
-        """See Caller."""
-        return [Call(*row) for row in calls.claim(tx, now, until, token, count)]
-
-    def postpone(self, tx: Write, calls_: Sequence[tuple[int, str, int]]) -> None:
-        """See Caller."""
-        calls.postpone(tx, calls_)
-
-    def recover(self, tx: Write, ended_before: int, due: int) -> int:
-        """See Caller."""
-        return calls.recover(tx, ended_before, due)
-
-    def expire(self, tx: Write, before: int, limit: int) -> int:
-        """See Caller."""
-        return calls.expire(tx, before, limit)
 
     async def make(self, outgoing: Outgoing, call: Call) -> None:
         """Tell one receiver, and record it."""
@@ -105,13 +84,13 @@ class AlertSender(Caller[Call]):
     def _record(self, tx: Write, call: Call, failure: Failed | None) -> None:
         now = self.clock.now()
         if failure is None:
-            calls.end(tx, call.id, call.token, now, "", done=True)
+            calls.end(tx, call.id, call.token, now, 0, "", done=True)
             return
         number, text = call.attempts + 1, str(failure)[:500]
         if not failure.permanent and number <= len(self._schedule):
             due = now + self._schedule[number - 1] * SECOND
-            calls.again(tx, call.id, call.token, due, number, text)
-        elif calls.end(tx, call.id, call.token, now, text, done=False):
+            calls.again(tx, call.id, call.token, due, number, 0, text)
+        elif calls.end(tx, call.id, call.token, now, 0, text, done=False):
             service.put_out_of_use(tx, now, call.account_id, call.setting_id, call.target, text)
 
     # -- at once

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -231,17 +231,10 @@ def announce(
         address = settings.owner(tx, account_id)
         if address:
             found[("email", address)] = ""
-    rows: list[dict[str, Any]] = [
-        {
-            "account_id": account_id,
-            "setting_id": setting_id,
-            "channel": channel,
-            "target": target,
-            "data": body,
-        }
-        for (channel, target), setting_id in found.items()
+    rows = [
+        (account_id, setting_id, channel, target, body) for (channel, target), setting_id in found.items()
     ]
-    calls.add(tx, rows, now)
+    calls.add(tx, now, rows)
     return len(rows)
 
 

@@ -1,13 +1,9 @@
 """Tables of alerts."""
 
-from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, Table, Text, literal_column, text
+from sqlalchemy import Boolean, Column, Index, LargeBinary, Table, Text
 
 from postwright.kernel.db import Micros, metadata
-
-QUEUED = literal_column("0", Integer)
-LEASED = literal_column("1", Integer)
-DONE = literal_column("2", Integer)
-GIVEN_UP = literal_column("3", Integer)
+from postwright.kernel.db.calls import call_table
 
 alert_settings = Table(
     "alert_settings",
@@ -33,28 +29,15 @@ alert_accounts = Table(
     Column("slack_scope", Text),
 )
 
-_queued = text("state = 0")
-_leased = text("state = 1")
 
-alert_calls = Table(
+alert_calls = call_table(
     "alert_calls",
-    metadata,
     Column("id", Micros, primary_key=True, autoincrement=True),
     Column("account_id", Text, nullable=False),
     Column("setting_id", Text, nullable=False),  # "": to the account's owner
     Column("channel", Text, nullable=False),
     Column("target", Text, nullable=False),  # a URL, an address, or the id of a Slack channel
     Column("data", LargeBinary, nullable=False),  # JSON of the event
-    Column("state", Integer, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("due_at", Micros, nullable=False),
-    Column("lease_until", Micros, nullable=False),
-    Column("lease_token", Text, nullable=False),
-    Column("last_error", Text, nullable=False),
-    Column("created_at", Micros, nullable=False),
-    Column("finished_at", Micros, nullable=False, index=True),
-    Index("ix_alert_calls_due", "due_at", sqlite_where=_queued, postgresql_where=_queued),
-    Index("ix_alert_calls_leased", "lease_until", sqlite_where=_leased, postgresql_where=_leased),
     Index("ix_alert_calls_setting", "setting_id"),
     sqlite_autoincrement=True,
 )

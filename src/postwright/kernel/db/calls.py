@@ -25,7 +25,7 @@ _leased = clause("state = 1")
 _EVER = 1 << 62
 
 
-def call_table(name: str, *columns: Column[Any], **options: Any) -> Table:
+def call_table(name: str, *columns: Column[Any] | Index, **options: Any) -> Table:
     """A table of calls. `columns` are its own: the key, a text `url` and what the call is about."""
     return Table(
         name,

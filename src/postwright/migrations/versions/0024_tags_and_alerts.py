@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("due_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("lease_until", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("lease_token", sa.Text(), nullable=False),
+        sa.Column("last_status", sa.Integer(), nullable=False),
         sa.Column("last_error", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("finished_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
