@@ -66,7 +66,7 @@ class _Schemas:
 
     def __init__(self, operations: Sequence[Operation]) -> None:
         takes = {option for operation in operations for option in structs_of(operation.takes)}
-        gives = {_given(operation.gives) for operation in operations} - {None}
+        gives = {each for operation in operations for each in _given(operation.gives)}
         types = sorted(takes, key=_full_name) + sorted(gives, key=_full_name)
         schemas, self.components = msgspec.json.schema_components(types, ref_template=_REF + "{name}")
         self._by_type = dict(zip(types, schemas, strict=True))
@@ -106,13 +106,19 @@ def _full_name(annotation: Any) -> str:
     return f"{getattr(annotation, '__module__', '')}.{annotation!r}"
 
 
-def _given(annotation: Any) -> Any:
-    """What stands in the JSON body of an answer, None when it is not JSON we know."""
-    if get_origin(annotation) is Reply:
-        annotation = get_args(annotation)[0]
-    if annotation in (None, type(None), Raw, Reply):
-        return None
-    return annotation
+def _given(annotation: Any) -> list[Any]:
+    """What may stand in the JSON body of an answer; nothing when it is not JSON we know."""
+    found = []
+    for each in get_args(annotation) if _is_choice(annotation) else (annotation,):
+        value = get_args(each)[0] if get_origin(each) is Reply else each
+        if value not in (None, type(None), Raw, Reply):
+            found.append(value)
+    return found
+
+
+def _is_choice(annotation: Any) -> bool:
+    """Whether an operation answers in one of several ways (`Reply[A] | Reply[B]`)."""
+    return any(get_origin(each) is Reply for each in get_args(annotation))
 
 
 def _name_patterns(cls: type[msgspec.Struct], component: Json) -> None:
@@ -173,10 +179,10 @@ def _body(takes: Any, schemas: _Schemas) -> Json:
 
 
 def _responses(operation: Operation, schemas: _Schemas) -> Json:
-    given = _given(operation.gives)
+    given = [schemas.of(each) for each in _given(operation.gives)]
     success: Json = {"description": "Success"}
-    if given is not None:
-        success["content"] = {JSON: {"schema": schemas.of(given)}}
+    if given:
+        success["content"] = {JSON: {"schema": given[0] if len(given) == 1 else {"anyOf": given}}}
     by_status: dict[int, list[str]] = {}
     for error in operation.errors:
         by_status.setdefault(error.status, []).append(_about(error))
