@@ -113,6 +113,7 @@ class Paged(msgspec.Struct, omit_defaults=True):
     sort: str = msgspec.field()
     skip: int = msgspec.field()
     limit: int = msgspec.field()
+    include_total: bool = msgspec.field()
     total: int | msgspec.UnsetType = msgspec.UNSET
 
 

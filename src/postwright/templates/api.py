@@ -261,7 +261,7 @@ def _controllers(path: str, ids: str, owner: Any, where: Any, missing: Any) -> t
                 service.copy_version, clock.now(), owner, template_name, version_name, new, fields.comment
             )
             shown = schemas.version(made, content=True)
-            return Copied("version has been copied", shown, schemas.template(row, shown))
+            return Copied("version has been copied", shown, schemas.copied(row, shown))
 
     return Collection, One, Versions
 

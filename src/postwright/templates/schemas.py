@@ -170,11 +170,23 @@ class Changed(Done):
     template: Named
 
 
+class TemplateOfCopy(Template, kw_only=True):
+    """A template with the copy, and once more with the copy's members beside its own, as older clients read them."""
+
+    tag: str
+    template: str
+    engine: str
+    mjml: str
+    comment: str
+    active: bool
+    headers: dict[str, str]
+
+
 class Copied(Done):
     """The copy; `template` says the same in an older form."""
 
     version: Version
-    template: Template
+    template: TemplateOfCopy
 
 
 class FailedCopy(msgspec.Struct):
@@ -217,6 +229,20 @@ def template(row: Any, shown: Version | None = None, versions: list[Version] | N
         id=row.id,
         version=shown,
         versions=versions,
+    )
+
+
+def copied(row: Any, shown: Version) -> TemplateOfCopy:
+    """A template as the answer to a copy shows it."""
+    return TemplateOfCopy(
+        **msgspec.structs.asdict(template(row, shown)),
+        tag=shown.tag,
+        template=shown.template or "",
+        engine=shown.engine,
+        mjml=shown.mjml,
+        comment=shown.comment,
+        active=shown.active,
+        headers=shown.headers,
     )
 
 

@@ -31,6 +31,7 @@ class NewCredentials(msgspec.Struct, kw_only=True):
     login: list[str] = []
     mailbox: list[str] = []
     password: str = ""
+    system: bool = False  # clients may say it; all logins are alike
 
 
 class NewPassword(msgspec.Struct, kw_only=True):

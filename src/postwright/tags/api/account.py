@@ -78,7 +78,7 @@ class AccountTags(Controller):
         rows = await db.scan(
             store.search, list(names), prefix, column, page.skip, limit, descending=descending
         )
-        paged = Paged(page.sort, page.skip, limit)
+        paged = Paged(page.sort, page.skip, limit, page.include_total)
         if page.include_total:
             paged.total = await db.scan(store.matches, list(names), prefix)
         figures: dict[tuple[str, str], dict[str, int | str]] = {}
