@@ -28,11 +28,13 @@ from postwright.templates.api import CONTROLLERS as TEMPLATES
 from postwright.tlsrpt.api import CONTROLLERS as TLS_REPORTS
 from postwright.tracking.api import CONTROLLERS as TRACKING
 from postwright.users.api import CONTROLLERS as USERS
+from postwright.users.web import CONTROLLERS as WELCOME
 from postwright.webhooks.api import CONTROLLERS as WEBHOOKS
 
 CONTROLLERS = (
     *ACCOUNTS,
     *USERS,
+    *WELCOME,
     *AUDIT,
     *DOMAINS,
     *IPS,
