@@ -177,5 +177,9 @@ async def test_what_is_on_its_way_is_waited_for(api: World) -> None:
 def fill_more(tx: Write, account_id: str, domain_id: str) -> None:
     for each in metadata.tables.values():
         known = {"account_id": account_id, "domain_id": domain_id}
-        if each.name not in MADE and "domain_id" in each.c and each.name != "dkim_rotations":
+        if (
+            each.name not in MADE
+            and "domain_id" in each.c
+            and list(each.primary_key.columns.keys()) != ["domain_id"]
+        ):
             tx.run(insert(each).values(**row(each, **known)))
