@@ -18,6 +18,7 @@ from .ledger import Ledger, Look, Parameters
 from .marks import BITS, COUNTS, RATES, bits, rate
 from .ranges import Span, span, step
 from .sealer import Sealer
+from .sql import run as run_sql
 
 __all__ = [
     "BITS",
@@ -40,6 +41,7 @@ __all__ = [
     "bits",
     "counts",
     "rate",
+    "run_sql",
     "span",
     "step",
     "totals",

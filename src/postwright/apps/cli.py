@@ -15,7 +15,7 @@ from postwright.kernel.db.migrate import NewerSchema, migrate
 from postwright.kernel.secrets import SecretsError
 from postwright.kernel.settings import Settings, SettingsError, load
 
-from . import addresses, inbox, keys, people, queue, supervisor, welcome
+from . import addresses, inbox, keys, people, queue, sql, supervisor, welcome
 from .start import start
 
 
@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     shown.set_defaults(run=inbox.show)
     queue.add(commands)
     addresses.add(commands)
+    sql.add(commands)
     return parser
 
 
