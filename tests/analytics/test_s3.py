@@ -33,7 +33,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     server.stop()
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 async def test_the_same_on_s3(db: Db, tmp_path: Path, bucket: str) -> None:
     async with world(db, tmp_path, analytics=bucket) as api:
         stage = Stage(api)
