@@ -16,13 +16,13 @@ SPENDER = Path(__file__).with_name("spender.py")
 
 
 @pytest.mark.parametrize("sizes", [(1, 1, 1), (7, 3, 1)])
-async def test_parallel_processes(db: Db, database_url: str, tmp_path: Path, sizes: tuple[int, ...]) -> None:
+async def test_parallel_processes(db: Db, store_url: str, tmp_path: Path, sizes: tuple[int, ...]) -> None:
     now, vault = Clock().now(), Vault(bytes(32))
     account_id = db.write_now(accounts.create_account, now, "Acme", "owner@example.com", vault)
     db.write_now(limits.set_limit, now, account_id, 1000, 400)
 
     async def spend(size: int) -> int:
-        command = [str(SPENDER), database_url, str(tmp_path), account_id, str(now), str(size)]
+        command = [str(SPENDER), store_url, str(tmp_path), account_id, str(now), str(size)]
         running = await asyncio.create_subprocess_exec(
             sys.executable, *command, stdout=asyncio.subprocess.PIPE
         )

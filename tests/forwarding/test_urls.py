@@ -14,6 +14,7 @@ from django.conf import settings as django_settings
 from django.http import HttpRequest
 from django.test import RequestFactory
 
+from postwright.forwarding.store import calls
 from postwright.kernel import failpoints
 from postwright.testing.catcher import Catcher, Caught
 
@@ -292,7 +293,7 @@ async def test_a_call_interrupted_is_made_again(site: Site, catcher: Catcher) ->
     finally:
         failpoints.arm("")
     assert await site.told("delivered") == []
-    await site.api.db.write(site.caller.recover, 1 << 62, site.api.clock.now())
+    await site.api.db.write(calls.release_all, site.api.clock.now())
     await catcher.wait(2)
     assert len(await site.until(len, "delivered")) == 1
 

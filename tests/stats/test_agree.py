@@ -1,6 +1,8 @@
 """Statistics, metrics, tags, classified failures and webhooks of the same events tell the same numbers."""
 
+import shutil
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -108,10 +110,11 @@ def told(events: list[dict[str, Any]]) -> Counter[str]:
     return Counter(kind for kind in kinds if kind)
 
 
-@pytest.fixture(params=["sqlite"])
-def database_url(request: pytest.FixtureRequest) -> str:
+@pytest.fixture
+def store_url(migrated: Path, tmp_path: Path) -> str:
     """The figures do not depend on the store: once is enough for so many examples."""
-    return str(request.param)
+    shutil.copy(migrated / "state.db", tmp_path)
+    return "sqlite"
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
