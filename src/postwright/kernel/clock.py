@@ -44,7 +44,7 @@ class ManualClock(Clock):
 
     def advance(self, seconds: float) -> None:
         """Move forward by `seconds`."""
-        self._now += int(seconds * SECOND)
+        self._now += round(seconds * SECOND)
         due = [waiting for at, waiting in self._sleepers if at <= self._now]
         self._sleepers = [sleeper for sleeper in self._sleepers if sleeper[0] > self._now]
         for waiting in due:
