@@ -51,27 +51,35 @@ async def test_no_limits_unless_they_are_on(db: Db, tmp_path: Path) -> None:
 
 def test_the_refusal_of_a_message() -> None:
     rates = Rates(processes=MESSAGES.limit)  # one request for each process
-    assert rates.charge("messages.send", Area.SENDING, "a", "d.example", 0)[1] == (
-        "X-RateLimit-Remaining",
-        "0",
-    )
+    rates.charge("messages.send", Area.SENDING, "a", "k", "d.example", 0)
     with pytest.raises(RateLimited) as refused:
-        rates.charge("messages.send", Area.SENDING, "a", "d.example", 10 * SECOND)
+        rates.charge("messages.send", Area.SENDING, "a", "k", "d.example", 10 * SECOND)
     assert refused.value.text == (
         "Domain d.example is not allowed to send: account-requests-per-sec limit exceeded, "
         "try again after 3590 seconds"
     )
 
 
+def charged(rates: Rates, account_id: str, key_id: str) -> int:
+    """How many requests for suppressions pass."""
+    passed = 0
+    try:
+        while True:
+            rates.charge("bounces.list", Area.BOUNCES, account_id, key_id, "", 0)
+            passed += 1
+    except RateLimited:
+        return passed
+
+
 def test_processes_share_a_limit() -> None:
     shares = [Rates(processes=4) for _ in range(4)]
-    allowed = 0
-    for rates in shares:
-        try:
-            while True:
-                rates.charge("bounces.list", Area.BOUNCES, "a", "", 0)
-                allowed += 1
-        except RateLimited:
-            pass
-    assert allowed == SUPPRESSIONS.limit
-    assert shares[0].charge("bounces.list", Area.BOUNCES, "a", "", MINUTE)
+    assert sum(charged(rates, "a", "k") for rates in shares) == SUPPRESSIONS.limit
+    told = dict(shares[0].charge("bounces.list", Area.BOUNCES, "a", "k", "", MINUTE))
+    assert told["X-Request-Limit"] == "2500" and told["X-Request-Remaining"] == "2499"
+
+
+def test_a_key_has_one_limit_for_all_accounts_it_acts_for() -> None:
+    rates = Rates()
+    assert charged(rates, "parent", "k") == SUPPRESSIONS.limit
+    assert charged(rates, "child", "k") == 0
+    assert charged(rates, "child", "own") == SUPPRESSIONS.limit

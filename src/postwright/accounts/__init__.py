@@ -19,7 +19,7 @@ from .allowlist import Allowlists
 from .errors import AccountDisabled, AccountNotFound, InvalidKey, LimitSpent, NotAllowed, SubaccountNotFound
 from .fresh import Fresh
 from .limits import spend
-from .rates import Rates
+from .rates import RateLimited, Rates
 from .recipients import all_agreed
 from .records import Account, Key, NewKey, Principal, Status
 from .roles import Area, Kind, Role
@@ -59,6 +59,7 @@ __all__ = [
     "NotAllowed",
     "OwnsDomain",
     "Principal",
+    "RateLimited",
     "Rates",
     "Role",
     "SigningKeys",

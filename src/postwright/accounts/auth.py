@@ -76,7 +76,8 @@ class Authenticator:
         if self._rates is not None:
             domain = connection.path_params.get("domain", "")
             now = self._clock.now()
-            for told in self._rates.charge(handler.name or "", area, principal.account_id, domain, now):
+            id = handler.name or ""
+            for told in self._rates.charge(id, area, principal.account_id, principal.key_id, domain, now):
                 reply_header(connection, *told)
         connection.scope["auth"] = principal
 

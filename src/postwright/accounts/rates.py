@@ -1,12 +1,13 @@
 """How many requests an account may make, by family of operations (behaviour.md 1.7).
 
 Counted in fixed windows by each process for itself: of N processes of a machine each allows its Nth part, so that
-together they allow about what one would. A count costs a dictionary look-up, and nothing when limits are off.
+together they allow about what one would. Counted are the account that is acted for and the key, so that one key
+cannot have a limit for each of an account's subaccounts. A count costs two dictionary look-ups, and nothing when
+limits are off.
 """
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
@@ -15,7 +16,7 @@ from postwright.kernel.errors import Refused
 
 from .roles import Area
 
-MAX_COUNTS = 100_000  # kept at once: accounts times families
+MAX_COUNTS = 100_000  # kept at once: accounts and keys, times families
 
 
 class Family(msgspec.Struct, frozen=True):
@@ -25,6 +26,7 @@ class Family(msgspec.Struct, frozen=True):
     limit: int
     seconds: int
     header: str  # X-…-Limit, -Remaining, -Reset
+    each_domain: bool = False  # whether every domain has the limit for itself
 
     def refusal(self, wait: int, domain: str) -> tuple[str, dict[str, object]]:
         """What the refusal says."""
@@ -35,14 +37,14 @@ class Family(msgspec.Struct, frozen=True):
                     f"try again after {wait} seconds",
                     {},
                 )
-            case "settings":
-                return "Too many requests", {"retry-seconds": wait}
+            case "settings" | "verify":
+                return "Too Many Requests", {"retry-seconds": wait}
         return "Too Many Requests", {}
 
 
 MESSAGES = Family("messages", 2_000_000, 3600, "X-RateLimit")
 SUPPRESSIONS = Family("suppressions", 2500, 60, "X-Request")
-VERIFY = Family("verify", 10, 60, "X-Request")
+VERIFY = Family("verify", 10, 60, "X-Request", each_domain=True)
 SETTINGS = Family("settings", 300, 60, "X-RateLimit")  # domains and webhooks
 METRICS = Family("metrics", 500, 10, "X-RateLimit")
 LISTS = Family("lists", 300, 60, "X-RateLimit")  # ours: the figure is not known
@@ -74,35 +76,44 @@ class Rates:
 
     def __init__(self, processes: int = 1) -> None:
         self._processes = max(processes, 1)
-        self._counts: dict[tuple[str, str], tuple[int, int]] = {}
+        self._counts: dict[tuple[str, str, str], tuple[int, int]] = {}
 
-    def charge(self, id: str, area: object, account_id: str, domain: str, now: int) -> list[tuple[str, str]]:
+    def charge(
+        self, id: str, area: object, account_id: str, key_id: str, domain: str, now: int
+    ) -> list[tuple[str, str]]:
         """Count a request; the headers that tell how many are left. Raises RateLimited."""
         family = _BY_ID.get(id) or _BY_AREA.get(area)  # type: ignore[call-overload]
         if family is None:
             return []
-        limit = math.ceil(family.limit / self._processes)
-        window, key = now // (family.seconds * SECOND), (family.name, account_id)
-        began, count = self._counts.get(key, (window, 0))
-        if began != window:
-            count = 0
+        share = math.ceil(family.limit / self._processes)
+        window = now // (family.seconds * SECOND)
         reset = (window + 1) * family.seconds
-        if count < limit:
+        part = domain.lower() if family.each_domain else ""
+        counts = [
+            (key, self._count(key, window))
+            for key in ((family.name, who, part) for who in (account_id, key_id))
+        ]
+        most = max(count for _, count in counts)
+        if most < share:
             if len(self._counts) >= MAX_COUNTS:
                 self._counts.clear()
-            self._counts[key] = (window, count + 1)
-            return _headers(family, limit, limit - count - 1, reset)
+            self._counts |= {key: (window, count + 1) for key, count in counts}
+            return _headers(family, min(family.limit, (share - most) * self._processes) - 1, reset)
         wait = max(1, math.ceil(reset - now / SECOND))
         text, extra = family.refusal(wait, domain)
         refused = RateLimited(text, **extra)
-        refused.headers = {"retry-after": str(wait), **dict(_headers(family, limit, 0, reset))}
+        refused.headers = {"retry-after": str(wait), **dict(_headers(family, 0, reset))}
         raise refused
 
+    def _count(self, key: tuple[str, str, str], window: int) -> int:
+        began, count = self._counts.get(key, (window, 0))
+        return count if began == window else 0
 
-def _headers(family: Family, limit: int, left: int, reset: int) -> list[tuple[str, Any]]:
+
+def _headers(family: Family, left: int, reset: int) -> list[tuple[str, str]]:
     name = family.header
     return [
-        (f"{name}-Limit", str(limit)),
+        (f"{name}-Limit", str(family.limit)),
         (f"{name}-Remaining", str(left)),
         (f"{name}-Reset", str(reset * 1000)),  # milliseconds
     ]

@@ -67,7 +67,6 @@ def build(context: Context, outgoing: Outgoing) -> ASGIApp:
         "assign_source": ips.assign_new,
         "sources": Sources(ips.Book(context.db), context.hostname),
         "scraper": metrics.Scraper(context.settings, context.db, context.clock),
-        "verify_window": domains.VerifyWindow(),
         "installation": domains.Installation.of(context.settings, context.hostname),
     }
     return make_app(

@@ -24,7 +24,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     group: str
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
-    state: Literal["planned", "works"]
+    state: Literal["planned", "works", "gone"]
 
     @property
     def key(self) -> tuple[str, str]:

@@ -8,7 +8,7 @@ go of it. Private keys are sealed, passwords hashed with Argon2id.
 
 from postwright.kernel.passwords import NO_PASSWORD, verify_password
 
-from .checks import Checker, VerifyWindow
+from .checks import Checker
 from .credentials import Credential, hash_password, login
 from .dns import Installation, is_alias, is_published
 from .errors import BadDomain, DomainNotFound
@@ -52,7 +52,6 @@ __all__ = [
     "Sendable",
     "SigningKey",
     "Tracking",
-    "VerifyWindow",
     "account_of_host",
     "by_id",
     "create_first",

@@ -8,8 +8,6 @@ becomes unverified. A domain that never was proven, which the operator declared 
 
 import asyncio
 import logging
-import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,7 +20,7 @@ from postwright.kernel.settings import Settings
 
 from . import dns, keys, store
 from .dns import Installation
-from .errors import DomainNotFound, TooManyChecks
+from .errors import DomainNotFound
 from .keys import KeyRecord
 from .records import Check, Domain
 
@@ -36,9 +34,6 @@ CLAIM_SECONDS = 120  # a process that took a domain and died delays its look by 
 KEPT = 200  # results of a domain
 CONCURRENT = 10
 BATCH = 50
-ASKED = 10  # looks at a domain in a window, for those who ask (behaviour.md 1.7)
-WINDOW_SECONDS = 60.0
-MAX_COUNTED = 10_000  # domains
 _LOOKS = metrics.Counter("domain_checks_total", "Looks at the DNS records of domains.", ("result",))
 
 
@@ -171,23 +166,6 @@ def history(tx: Read, domain_id: str, skip: int, limit: int) -> tuple[int, list[
         Past(row.first_at, row.last_at, row.times, bool(row.asked), row.state, decode(row.results))
         for row in rows
     ]
-
-
-class VerifyWindow:
-    """How often one process looks a domain up for those who ask; it counts for itself."""
-
-    def __init__(self) -> None:
-        self._asked: OrderedDict[str, list[float]] = OrderedDict()
-
-    def count(self, domain_id: str) -> None:
-        """Allow `ASKED` looks at a domain in a window. Raises TooManyChecks."""
-        now = time.monotonic()
-        recent = [at for at in self._asked.get(domain_id, []) if at > now - WINDOW_SECONDS]
-        if len(recent) >= ASKED:
-            raise TooManyChecks(int(recent[0] + WINDOW_SECONDS - now) + 1)
-        self._asked[domain_id] = [*recent, now]
-        if len(self._asked) > MAX_COUNTED:
-            self._asked.popitem(last=False)
 
 
 class Checker:

@@ -1,7 +1,5 @@
 """Why something is not done with a domain."""
 
-from collections.abc import Mapping
-
 from postwright.kernel.errors import Refused
 
 
@@ -56,18 +54,6 @@ class DisabledStays(Refused):
 
     status = 403
     message = "Disabled domains cannot be deleted"
-
-
-class TooManyChecks(Refused):
-    """Verification was asked for too often."""
-
-    status = 429
-    message = "Too Many Requests"
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__(None, **{"retry-seconds": seconds})
-        # Official clients wait that long and try again (behaviour.md 19).
-        self.headers: Mapping[str, str] = {"retry-after": str(seconds)}
 
 
 class BadKey(Refused):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec import UNSET
 
-from postwright.accounts import Area, Principal
+from postwright.accounts import Area, Principal, RateLimited
 from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db, Read, Write
 from postwright.kernel.http import Controller, delete, get, post, put
@@ -13,7 +13,6 @@ from postwright.kernel.secrets import Vault
 from postwright.kernel.settings import Settings
 
 from .. import checks, dns, keys, service, setup
-from ..checks import VerifyWindow
 from ..dns import Installation
 from ..errors import (
     BadDomain,
@@ -22,7 +21,6 @@ from ..errors import (
     DomainNotFound,
     NameTaken,
     SandboxStays,
-    TooManyChecks,
 )
 from ..keys import KeyRecord
 from ..records import Domain
@@ -157,7 +155,7 @@ class One(Controller):
         "/v3/domains/{domain:str}/verify",
         id="domains.verify",
         access=Area.DOMAINS,
-        errors=(DomainNotFound, TooManyChecks),
+        errors=(DomainNotFound, RateLimited),
     )
     async def verify(
         self,
@@ -167,12 +165,9 @@ class One(Controller):
         clock: Clock,
         settings: Settings,
         installation: Installation,
-        verify_window: VerifyWindow,
     ) -> DomainChanged:
         """Look the DNS records up now; a domain with SPF and DKIM in place becomes active."""
         found = await db.read(service.need, principal.account_id, domain)
-        if settings.limits_on:
-            verify_window.count(found.id)
         seen = await checks.look(settings, installation, db, found)
         trusting = settings.trust_domains
         found = await db.write(checks.keep, clock.now(), seen, asked=True, trusting=trusting)
