@@ -54,6 +54,10 @@ async def test_what_is_refused_or_read_leaves_no_record(api: World) -> None:
         "/v3/{d}/messages",
         data={"from": "a@one.example.com", "to": "b@example.com", "text": "t"},
     )
+    for lever in ("pause", "cancel", "requeue"):
+        await api.ok(
+            "POST", f"/postwright/v1/queue/{lever}", data={"domain": api.one.domain, "dry_run": "yes"}
+        )
     assert await recorded(api) == []
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from postwright.accounts import Status
 from postwright.domains import Sendable, Tracking
 from postwright.kernel.secrets import Vault
 from postwright.mail.mime import Attachment, compose, edit_texts, texts
@@ -218,7 +219,17 @@ def test_list_unsubscribe_is_added_once_and_left_alone_when_given() -> None:
 
 def sendable(url: str = "", **tracking) -> Sendable:
     return Sendable(
-        state="active", is_disabled=False, type="custom", tracking=Tracking(**tracking), tracking_url=url
+        state="active",
+        is_disabled=False,
+        type="custom",
+        tracking=Tracking(**tracking),
+        tracking_url=url,
+        require_tls=False,
+        skip_verification=False,
+        archive_to="",
+        account_status=Status.OPEN,
+        account_may_send=True,
+        is_limited=False,
     )
 
 

@@ -43,8 +43,9 @@ class Watched:
         return await self._db.write(self._recorded, fn, args, kwargs)
 
     async def finish(self) -> None:
-        """Record what was done without a transaction of the handler's own."""
-        if not self._is_recorded and self._operation.access != PUBLIC:
+        """Record what was done without a transaction of the handler's own. A dry run does nothing."""
+        looked = getattr(self.fields, "dry_run", False) is True
+        if not self._is_recorded and not looked and self._operation.access != PUBLIC:
             await self._db.write(self._record, Change())
 
     def _recorded(self, tx: Write, fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
