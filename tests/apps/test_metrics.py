@@ -30,8 +30,8 @@ async def test_without_a_key(
     db: Db, tmp_path: Path, setting: str, client: str, headers: dict[str, str], status: int
 ) -> None:
     async with world(db, tmp_path, metrics=setting) as api:
-        api._client._transport.client = (client, 5)  # type: ignore[attr-defined]
-        answer = await api._client.get("/metrics", headers=headers)
+        api.client._transport.client = (client, 5)  # type: ignore[attr-defined]
+        answer = await api.client.get("/metrics", headers=headers)
     assert answer.status_code == status
     assert (b"postwright_store_free_bytes" in answer.content) == (status == 200)
 

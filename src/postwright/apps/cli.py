@@ -15,7 +15,8 @@ from postwright.kernel.db.migrate import NewerSchema, migrate
 from postwright.kernel.secrets import SecretsError
 from postwright.kernel.settings import Settings, SettingsError, load
 
-from . import addresses, inbox, keys, people, queue, sql, supervisor, welcome
+from . import addresses, inbox, keys, people, queue, sql, welcome
+from .errors import StartFailed
 from .start import start
 
 
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         logs.set_up(settings.log_level)
         status: int = args.run(settings, args)
         return status
-    except (SettingsError, supervisor.StartFailed, NewerSchema, SecretsError) as wrong:
+    except (SettingsError, StartFailed, NewerSchema, SecretsError) as wrong:
         print(f"postwright: {wrong}", file=sys.stderr)
         return 2
 

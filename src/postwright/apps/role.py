@@ -1,15 +1,13 @@
-"""The program of one role's process: reads its task from standard input, works until SIGTERM."""
+"""The program of one role's process: works until SIGTERM."""
 
 import asyncio
 import gc
-import json
 import os
 import signal
 import socket
-import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
-import msgspec
 import uvloop
 
 from postwright.kernel import logs, metrics
@@ -32,38 +30,43 @@ _RUNNERS: dict[str, Runner] = {
 }
 
 
-def main() -> None:
-    """Run the role that the supervisor names."""
-    task = json.loads(sys.stdin.buffer.read())
-    settings = msgspec.convert(task["settings"], Settings)
+@dataclass(frozen=True)
+class Task:
+    """What a process has to do."""
+
+    role: str
+    name: str  # among all processes of the installation on this machine, the same after a restart
+    settings: Settings
+    sockets: Sockets  # listening, by the name of their setting
+    ready: int  # a pipe on which it says that it is ready
+
+
+def run(task: Task) -> None:
+    """Do it until SIGTERM."""
+    settings = task.settings
     logs.set_up(settings.log_level)
     # Ctrl-C reaches the whole group; the supervisor decides when its processes stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sockets = {name: [socket.socket(fileno=fd) for fd in fds] for name, fds in task["sockets"].items()}
-    context = open_context(settings, task["role"])
-    metrics.open_file(settings.data_dir / "metrics", task["name"])
+    context = open_context(settings, task.role)
+    metrics.open_file(settings.data_dir / "metrics", task.name)
     # What start-up made stays for ever: the collector need not look at it each time. And a message makes some
     # hundred objects that die without it, so that the default of 700 means a look for every few messages.
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    uvloop.run(_run(task["role"], context, sockets, task["ready"]))
+    uvloop.run(_run(task, context))
 
 
-async def _run(role: str, context: Context, sockets: Sockets, ready_fd: int) -> None:
+async def _run(task: Task, context: Context) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
 
     def ready() -> None:
-        os.write(ready_fd, b"1")
-        os.close(ready_fd)
+        os.write(task.ready, b"1")
+        os.close(task.ready)
 
     try:
-        async with Pulse(context, role):
-            await _RUNNERS[role](context, sockets, stop, ready)
+        async with Pulse(context, task.role):
+            await _RUNNERS[task.role](context, task.sockets, stop, ready)
     finally:
         await context.db.close()
-
-
-if __name__ == "__main__":
-    main()

@@ -11,9 +11,10 @@ from postwright.kernel.db.migrate import migrate
 from postwright.kernel.settings import Settings
 
 from .context import Context, open_context
+from .errors import StartFailed
 from .first_run import Welcome, declare_sources, first_run
 from .projector import PROJECTIONS
-from .supervisor import StartFailed, Supervisor
+from .supervisor import Supervisor
 
 Show = Callable[[Settings, Supervisor, Welcome | None], None]
 
@@ -32,7 +33,7 @@ def start(settings: Settings, show: Show) -> int:
     except ShapingError as wrong:
         raise StartFailed(f"POSTWRIGHT_SHAPING: {wrong}") from wrong
     alone = _only_one(data) if settings.database == "sqlite" else None
-    supervisor = Supervisor(settings)
+    supervisor = Supervisor(settings, () if alone is None else (alone,))
     supervisor.bind()
     migrate(settings.database, data)
     context = open_context(settings, "start")

@@ -1,44 +1,43 @@
 """Starts the roles as processes of one group, keeps them running, and stops them together.
 
 Listening sockets are bound here, before any process starts, so that a port in use is an error at once and several
-processes can share one.
+processes can share one. Roles are forked: the program's modules, seconds of work to import, are imported once and
+their memory is shared. So this process has one thread and no open store when it forks.
 """
 
 import ctypes
-import json
+import gc
 import logging
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
+from multiprocessing import get_context
+from multiprocessing.context import ForkProcess
 from typing import Any
 
-import msgspec
-
 from postwright.kernel.settings import Settings
+
+from . import role as program
+from .errors import StartFailed
 
 log = logging.getLogger("postwright.supervisor")
 
 ROLES = ("http", "smtp", "delivery", "projector")
 GRACE_SECONDS = 30.0  # to finish what is in flight after SIGTERM
 RESTART_SECONDS = 1.0
-_PR_SET_PDEATHSIG = 1  # prctl(2)
-
-
-class StartFailed(RuntimeError):
-    """A port could not be bound, or a process did not come up; the text says what to do."""
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15  # prctl(2)
 
 
 class Supervisor:
-    """The processes of one installation on this machine."""
+    """The processes of one installation on this machine. `own`: descriptors that they must not hold."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, own: Iterable[int] = ()) -> None:
         self._settings = settings
+        self._own = tuple(own)
         self._sockets: dict[str, list[socket.socket]] = {}
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._children: dict[str, ForkProcess] = {}
         self._ready: dict[str, int] = {}  # pipes on which starting processes say that they are ready
         self._stopping = False
 
@@ -73,6 +72,9 @@ class Supervisor:
         """Start every process and wait until all are ready. Raises StartFailed."""
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
+        # What is imported by now stays for ever: a collector that never looks at it leaves its pages shared.
+        gc.collect()
+        gc.freeze()
         counts = {"http": self._settings.http_processes, "delivery": self._settings.delivery_processes}
         for role in self.roles:
             for number in range(1, counts.get(role, 1) + 1):
@@ -84,7 +86,7 @@ class Supervisor:
         """Restart what dies, until SIGTERM or SIGINT; then stop everything. The exit status."""
         while not self._stopping:
             for name, child in list(self._children.items()):
-                status = child.poll()
+                status = child.exitcode
                 if status is not None and not self._stopping:
                     log.error("process ended; starting it again", extra={"child": name, "status": status})
                     time.sleep(RESTART_SECONDS)
@@ -102,12 +104,11 @@ class Supervisor:
             child.terminate()
         deadline = time.monotonic() + GRACE_SECONDS
         for name, child in self._children.items():
-            try:
-                child.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
+            child.join(max(0.0, deadline - time.monotonic()))
+            if child.exitcode is None:
                 log.error("process did not stop in time", extra={"child": name})
                 child.kill()
-                child.wait()
+                child.join()
         return 0
 
     def _stop(self, *_: Any) -> None:
@@ -140,26 +141,13 @@ class Supervisor:
         names = {"http": ["http", "https"], "smtp": ["submission", "submission_tls", "mx", "capture"]}.get(
             role, []
         )
-        inherited = {key: [sock.fileno() for sock in self._sockets.get(key, [])] for key in names}
+        sockets = {key: self._sockets.get(key, []) for key in names}
         ready_read, ready_write = os.pipe()
-        task = {
-            "role": role,
-            "name": name,
-            "settings": msgspec.to_builtins(self._settings),
-            "sockets": inherited,
-            "ready": ready_write,
-        }
-        child = subprocess.Popen(
-            [sys.executable, "-m", "postwright.apps.role"],
-            stdin=subprocess.PIPE,
-            pass_fds=[ready_write, *(fd for fds in inherited.values() for fd in fds)],
-            preexec_fn=_die_with_parent(os.getpid()),
+        child = get_context("fork").Process(
+            target=self._work, args=(role, name, sockets, ready_write, os.getpid()), name=name
         )
+        child.start()
         os.close(ready_write)
-        assert child.stdin is not None
-        # Over a pipe: settings hold secrets, and command lines and environments can be read by others.
-        child.stdin.write(json.dumps(task).encode())
-        child.stdin.close()
         self._children[name] = child
         self._ready[name] = ready_read
 
@@ -167,16 +155,26 @@ class Supervisor:
         child = self._children[name]
         with os.fdopen(self._ready.pop(name), "rb") as pipe:
             if pipe.read(1) != b"1":  # the end of the pipe: the process died before it was ready
-                raise StartFailed(f"{name} did not start (status {child.wait()}); its log above says why")
+                child.join()
+                raise StartFailed(f"{name} did not start (status {child.exitcode}); its log above says why")
+
+    def _work(self, role: str, name: str, sockets: program.Sockets, ready: int, parent: int) -> None:
+        """In the new process: become it."""
+        _become(name, parent)
+        for key, others in self._sockets.items():
+            if key not in sockets:
+                for sock in others:
+                    sock.close()
+        for descriptor in (*self._own, *self._ready.values()):
+            os.close(descriptor)
+        program.run(program.Task(role, name, self._settings, sockets, ready))
 
 
-def _die_with_parent(parent: int) -> Callable[[], None]:
+def _become(name: str, parent: int) -> None:
     prctl = ctypes.CDLL(None, use_errno=True).prctl
-
-    def ask() -> None:
-        # A supervisor that is killed must not leave processes that hold the ports and the queue.
-        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return ask
+    prctl(_PR_SET_NAME, name.encode()[:15])  # what ps and top show
+    # A supervisor that is killed must not leave processes that hold the ports and the queue.
+    prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

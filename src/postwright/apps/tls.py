@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from postwright.certificates import Keyring, server_context
 from postwright.kernel.settings import Settings
 
-from .supervisor import StartFailed
+from .errors import StartFailed
 
 log = logging.getLogger("postwright.tls")
 

@@ -121,7 +121,7 @@ class Db:
         self._write_thread.shutdown()
         self._read_threads.shutdown()
         for session in self._opened:
-            session.close()
+            session.end()
         self._store.dispose()
 
     def _open(self, *, read_only: bool) -> Session:

@@ -143,6 +143,14 @@ class Session:
             self._connection.close()
         self._connection = self._tx = None
 
+    def end(self) -> None:
+        """Close everything, for good."""
+        self.close()
+        if self._lock is not None and self._lock >= 0:
+            os.close(self._lock)
+            # No descriptor: locking with it fails, and is not taken for a store without locks.
+            self._lock = -1
+
 
 class Store:
     """Where the data is, and how to connect to it."""
