@@ -8,6 +8,7 @@ import pytest
 from postwright import domains, ips
 from postwright.delivery.sources import Source, Sources
 from postwright.ips import Assigned, Book, Pool, SourceIp
+from postwright.ips.projector import ReputationProjection
 from postwright.kernel.settings import load
 from postwright.mail import headers
 from postwright.mail.mime import parse_head
@@ -252,3 +253,37 @@ async def test_a_subaccount_sends_from_the_pool_that_its_parent_gave_it(rig: Rig
 
 def decoded(data: bytes) -> list[tuple[str, str]]:
     return [(name, headers.decode(value)) for name, value in parse_head(data)]
+
+
+async def test_a_domain_sends_from_the_dynamic_pool_that_its_figures_choose(rig: Rig, mx: Sink) -> None:
+    """The new senders' address at first, the good one when much was delivered, the poor one after bounces."""
+    api = rig.api
+    pools = {"good_reputation": "127.0.0.21", "poor_reputation": "127.0.0.22", "new_senders": "127.0.0.23"}
+    await api.ok("POST", "/v3/dynamic_pools/all", data=pools)
+    await api.ok("POST", "/v3/domains/{d}/dynamic_pools")
+    await rig.delivery._sources.refresh()
+    timers, projection = ips.Timers(api.context.settings, api.db, api.clock), ReputationProjection()
+    await api.db.write(projection.begin)
+    mx.fail("gone", 550, "5.1.1 No such user")
+
+    async def pool_after(outcomes: int) -> str:
+        """What is counted once so much has its outcome, and an hour later the next message's address."""
+        await rig.outcomes(outcomes, timeout=60)
+        while await projection.catch_up(api.db):
+            pass
+        api.clock.advance(3600)
+        await timers.run_once()
+        await rig.delivery._sources.refresh()
+        before = len(mx.messages)
+        await rig.send()
+        return (await mx.wait(before + 1))[before].peer
+
+    await rig.send([f"u{n}@there.test" for n in range(499)])
+    assert await pool_after(499) == "127.0.0.23"
+    assert {message.peer for message in mx.messages} == {"127.0.0.23"}
+    assert await pool_after(500) == "127.0.0.21"
+    for _ in range(40):
+        await rig.send("gone@there.test")
+    assert await pool_after(541) == "127.0.0.22"
+    event = (await rig.outcomes(542))[-1]
+    assert event["envelope"]["i-ip-pool-name"] == "dynamic_poor"

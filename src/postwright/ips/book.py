@@ -31,6 +31,7 @@ class Book:
         self.warming: frozenset[str] = frozenset()
         self._pools: dict[str, Pool] = {}
         self._in_pool: dict[str, tuple[str, ...]] = {}
+        self._outside: set[str] = set()  # addresses in no pool
         self._own: dict[str, tuple[str, ...]] = {}  # dedicated ones in no pool, by account
         self._shared: tuple[str, ...] = ()
         self._grants: dict[str, str] = {}
@@ -74,6 +75,7 @@ class Book:
             found = self.addresses.get(address)
             if found is not None and not found.pool_id:
                 own.setdefault(account_id, []).append(address)
+        self._outside = {each.address for each in self.addresses.values() if not each.pool_id}
         self._in_pool = {key: tuple(value) for key, value in in_pool.items()}
         self._own = {key: tuple(value) for key, value in own.items()}
         self._shared = tuple(each.address for each in self.addresses.values() if not each.dedicated)
@@ -104,8 +106,9 @@ class Book:
         own = self._own.get(account_id, ())
         first: tuple[str, ...] = self._in_pool.get(pool_id, ()) if pool_id else ()
         if not first and assigned is not None:
-            chosen = tuple(each for each in assigned.ips if each in self.addresses)
-            first = self._in_pool.get(assigned.pool_id, ()) if assigned.pool_id else chosen
+            # Beside a dynamic pool stands what takes its place when no address of it is left.
+            chosen = tuple(each for each in assigned.ips if each in self._outside)
+            first = self._in_pool.get(assigned.pool_id, chosen) if assigned.pool_id else chosen
         granted = self._grants.get(account_id, "")
         first = first or self._in_pool.get(granted, ()) or own or self._shared
         spill_pool = (assigned.spill_pool_id if assigned is not None else "") or self._spill.get(

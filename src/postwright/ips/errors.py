@@ -46,3 +46,31 @@ class WarmupNotFound(Refused):
 
     status = 404
     message = "no warmup in progress for this IP"
+
+
+class NotSetUp(Refused):
+    """The account has no dynamic pools yet."""
+
+    status = 404
+    message = "dynamic IP pools are not set up: POST /v3/dynamic_pools/all first"
+
+
+class NotOwner(Refused):
+    """A subaccount asks for what is its parent's to decide."""
+
+    status = 403
+    message = "dynamic IP pools belong to the parent account"
+
+
+class NotEnrolled(Refused):
+    """The domain is in no dynamic pool."""
+
+    status = 404
+    message = "domain is not enrolled in dynamic IP pools"
+
+
+class OverrideNotFound(Refused):
+    """Checks decide about the domain's pool already."""
+
+    status = 404
+    message = "the domain has no override"

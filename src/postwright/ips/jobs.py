@@ -11,10 +11,11 @@ from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db, StoreUnavailable, Write
 from postwright.kernel.ids import hex_id
 
-from . import sending
+from . import dynamic, sending
 from .errors import BadIp
 from .records import Job
 from .store import addresses, pools
+from .store import dynamic as dynamic_store
 
 log = logging.getLogger("postwright.ips")
 
@@ -141,9 +142,24 @@ def _assign(tx: Write, now: int, job: Job) -> str | None:
     return _next(ids)
 
 
+def _enrol(tx: Write, now: int, job: Job) -> str | None:
+    """Put all domains of an account (and of its subaccounts) into its dynamic pools."""
+    family = dynamic_store.family(job.account_id, subaccounts=bool(job.args["subaccounts"]))
+    rows = dynamic_store.outside(tx, family, job.after, PIECE)
+    dynamic.enrol_many(tx, now, job.account_id, [(row.id, row.account_id) for row in rows], job.args["by"][0])
+    return _next([row.id for row in rows])
+
+
 def _is_own(tx: Write, account_id: str, address: str) -> bool:
     found = addresses.one(tx, address)
     return found is not None and found.account_id == account_id and not found.pool_id
 
 
-_STEPS = {"add": _add, "remove": _remove, "relink": _relink, "unlink": _unlink, "assign": _assign}
+_STEPS = {
+    "add": _add,
+    "remove": _remove,
+    "relink": _relink,
+    "unlink": _unlink,
+    "assign": _assign,
+    "enrol": _enrol,
+}

@@ -9,7 +9,7 @@ from postwright.kernel.db import Read, Write
 
 from .addresses import allow, need, parse
 from .errors import BadIp, BadPool, PoolNotFound
-from .records import DEDICATED, Assigned, Feature, Pool, SourceIp
+from .records import DEDICATED, DYNAMIC, Assigned, Feature, Pool, SourceIp
 from .store import addresses as store
 from .store import pools as pool_store
 
@@ -37,7 +37,7 @@ def ips_of(tx: Read, account_id: str, domain_id: str) -> list[str]:
     held = assigned(tx, account_id, domain_id)
     if held.pool_id:
         return pool_store.ips_of(tx, [held.pool_id]).get(held.pool_id, [])
-    usable = {each.address for each in store.of_account(tx, account_id) if each.enabled}
+    usable = {each.address for each in store.of_account(tx, account_id) if each.enabled and not each.pool_id}
     return [each for each in held.ips if each in usable] or defaults(tx, account_id)
 
 
@@ -117,9 +117,18 @@ def remove_ip(tx: Write, now: int, account_id: str, domain_id: str, text: str) -
 
 
 def clear(tx: Write, now: int, account_id: str, domain_id: str) -> None:
-    """Take everything of its own from a domain."""
-    held = assigned(tx, account_id, domain_id)
+    """Take everything of its own from a domain. Raises BadPool."""
+    held = _not_enrolled(tx, account_id, domain_id)
     save(tx, now, msgspec.structs.replace(held, ips=(), pool_id=""), *held.ips)
+
+
+def _not_enrolled(tx: Read, account_id: str, domain_id: str) -> Assigned:
+    held = assigned(tx, account_id, domain_id)
+    if held.pool_id and _kind(tx, held.pool_id) == DYNAMIC:
+        raise BadPool(
+            "the domain is enrolled in dynamic IP pools: DELETE /v3/domains/{name}/dynamic_pools takes it out"
+        )
+    return held
 
 
 def link_pool(tx: Write, now: int, account_id: str, domain_id: str, pool_id: str) -> None:
@@ -134,7 +143,7 @@ def set_pool(tx: Write, now: int, account_id: str, domain_id: str, pool: Pool) -
     """The same with a pool that is known to be allowed. Raises BadPool."""
     if not pool_store.ips_of(tx, [pool.id]):
         raise BadPool(f"IP pool {pool.id} has no IPs: only a pool with IPs can be linked to a domain")
-    held = assigned(tx, account_id, domain_id)
+    held = _not_enrolled(tx, account_id, domain_id)
     save(tx, now, msgspec.structs.replace(held, ips=(), pool_id=pool.id), *held.ips)
 
 

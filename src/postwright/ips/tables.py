@@ -1,6 +1,6 @@
 """Tables of source addresses and pools."""
 
-from sqlalchemy import Boolean, Column, Index, Integer, Table, Text
+from sqlalchemy import Boolean, Column, Float, Index, Integer, Table, Text
 
 from postwright.kernel.db import Micros, metadata
 
@@ -60,7 +60,7 @@ domain_sources = Table(
     Column("domain_id", Text, primary_key=True),
     Column("account_id", Text, nullable=False),
     Column("ips", Text, nullable=False),  # addresses with commas; "": none of its own
-    Column("pool_id", Text, nullable=False),  # "": none; with a pool `ips` is ""
+    Column("pool_id", Text, nullable=False),  # "": none; with a dedicated pool `ips` is ""
     Column("spill_pool_id", Text, nullable=False),  # where what warming addresses cannot take goes
     Column("version", Micros, nullable=False, index=True),  # of `ip_versions` when it changed
     Index("ix_domain_sources_account", "account_id", "domain_id"),
@@ -139,4 +139,42 @@ reputations = Table(
     Column("complained", Integer, nullable=False),
     Column("blocked", Integer, nullable=False),  # put off or refused for the sender's sake
     Index("ix_reputations_hour", "hour"),
+)
+
+# Domains enrolled in the dynamic pools of an account (their own, or its parent); their figures at the last check.
+dynamic_domains = Table(
+    "dynamic_domains",
+    metadata,
+    Column("domain_id", Text, primary_key=True),
+    Column("owner_id", Text, nullable=False),  # whose pools
+    Column("account_id", Text, nullable=False),
+    Column("band", Text, nullable=False),  # the name of its pool
+    Column("override", Boolean, nullable=False),  # people chose the pool
+    Column("bounce_rate", Float),  # null: no mail to judge by
+    Column("complaint_rate", Float),
+    Column("processed_count", Micros),
+    Column("registered_at", Micros, nullable=False),
+    Column("moved_at", Micros, nullable=False),
+    Column("checked_at", Micros, nullable=False, index=True),  # 0: to be checked at once
+    Index("ix_dynamic_domains_owner", "owner_id", "domain_id"),
+)
+
+# How domains came from one dynamic pool to another.
+dynamic_history = Table(
+    "dynamic_history",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("owner_id", Text, nullable=False),
+    Column("account_id", Text, nullable=False),
+    Column("domain_id", Text, nullable=False),
+    Column("prev_band", Text, nullable=False),  # "": it was enrolled
+    Column("new_band", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("bounce_rate", Float),
+    Column("complaint_rate", Float),
+    Column("processed_count", Micros),
+    Column("initiated_by", Text, nullable=False),  # `system`, or the user or key that asked for it
+    Column("at", Micros, nullable=False, index=True),
+    Index("ix_dynamic_history_owner", "owner_id", "at", "id"),
+    Index("ix_dynamic_history_domain", "domain_id", "at", "id"),
 )

@@ -58,6 +58,10 @@ def start(tx: Write, now: int, account_id: str, ip: str) -> None:
     pool = pools.any_pool(tx, found.pool_id) if found.pool_id else None
     if pool is not None and pool.kind != DYNAMIC:
         raise BadIp(f"IP {found.address} belongs to an IP pool and can't be warmed up")
+    if pool is not None:
+        others = {each for each in pools.ips_of(tx, [pool.id])[pool.id] if each != found.address}
+        if warmups.warming(tx).issuperset(others):
+            raise BadIp(f"IP {found.address} is the last one of {pool.name} that is not being warmed up")
     values = {
         "address": found.address,
         "account_id": account_id,

@@ -181,9 +181,8 @@ def domains_with(
     `pool_id` is the address's pool; `default`: whether domains without a choice of their own use it.
     """
     joined = domains.outerjoin(domain_sources, domain_sources.c.domain_id == domains.c.id)
-    ours: list[ColumnElement[bool]] = [
-        (literal(",") + domain_sources.c.ips + ",").contains(f",{address},", autoescape=True)
-    ]
+    chosen = (literal(",") + domain_sources.c.ips + ",").contains(f",{address},", autoescape=True)
+    ours: list[ColumnElement[bool]] = [and_(domain_sources.c.pool_id == "", chosen)]
     if pool_id:
         ours.append(domain_sources.c.pool_id == pool_id)
     if default:

@@ -33,6 +33,17 @@ def total(tx: Read, scope: str, since: int, until: int) -> Figures:
     return Figures(*(int(value) for value in row)) if row is not None else Figures()
 
 
+def totals(tx: Read, scopes: Iterable[str], since: int) -> dict[str, Figures]:
+    """What came of mail in the hours that begin from `since` on, by scope."""
+    table = reputations.c
+    sums = (func.sum(table[name]).label(name) for name in _COLUMNS)
+    stmt = select(table.scope, *sums).where(table.scope.in_(list(scopes)), table.hour >= since)
+    return {
+        row.scope: Figures(*(int(getattr(row, name)) for name in _COLUMNS))
+        for row in tx.rows(stmt.group_by(table.scope))
+    }
+
+
 def expire(tx: Write, before: int) -> int:
     """Forget hours that began before a time."""
     return tx.run(delete(reputations).where(reputations.c.hour < before))
