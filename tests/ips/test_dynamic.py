@@ -2,55 +2,37 @@
 
 import asyncio
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from postwright import ips
-from postwright.domains import of_name
-from postwright.ips import Timers, dynamic
+from postwright.ips import Timers
 from postwright.ips.health import Band, judge, place
 from postwright.ips.records import Figures
-from postwright.ips.store import reputations
 from postwright.kernel.clock import SECOND
 from postwright.kernel.db import Db
-from postwright.kernel.http import dates
 from postwright.kernel.settings import load
 from tests.world import World
 
-from .conftest import FREE, IPS, SHARED, child, work
+from .conftest import (
+    FREE,
+    GOOD,
+    HOUR,
+    IPS,
+    NEW,
+    POOLS,
+    POOR,
+    SHARED,
+    SPARE,
+    child,
+    counted,
+    domain_id_of,
+    enrol,
+    refused,
+    set_up,
+)
 
-GOOD, POOR, NEW, SPARE = IPS
-POOLS = {"good_reputation": GOOD, "poor_reputation": POOR, "new_senders": NEW}
-HOUR, DAY = 3600, 86400
-
-
-async def refused(api: World, method: str, path: str, **more: Any) -> tuple[int, str]:
-    answer = await api.call(method, path, **more)
-    return answer.status_code, answer.json()["message"]
-
-
-async def set_up(api: World) -> None:
-    await api.ok("POST", "/v3/dynamic_pools/all", data=POOLS)
-
-
-async def enrol(api: World, domain: str = "{d}", **more: Any) -> None:
-    assert await api.ok("POST", f"/v3/domains/{domain}/dynamic_pools", **more) == {"message": "success"}
-    api.clock.advance(1)  # what comes now is later
-
-
-async def sent(api: World, domain: str = "", **counts: int) -> None:
-    """What came of mail of a domain, in the hour that it is."""
-    name = domain or api.one.domain
-    domain_id = await api.db.read(lambda tx: dynamic_id(tx, name))
-    hour = api.clock.now() - api.clock.now() % (HOUR * SECOND)
-    await api.db.write(reputations.add, {(f"domain:{domain_id}", hour): Figures(**counts)})
-
-
-def dynamic_id(tx: Any, name: str) -> str:
-    found = of_name(tx, name)
-    assert found is not None
-    return found.id
+DAY = 86400
 
 
 async def check(api: World, hours: int = 1) -> None:
@@ -200,14 +182,14 @@ async def test_a_domain_moves_by_its_figures(api: World) -> None:
         "the domain is enrolled in dynamic IP pools already",
     )
 
-    await sent(api, processed=600, bounced=6)
+    await counted(api, processed=600, bounced=6)
     await Timers(load({}), api.db, api.clock).run_once()
     assert await state(api) == ("dynamic_new", [NEW])  # checks are hourly
     assert (await api.ok("GET", "/v1/dynamic_pools/domains/{d}/preview"))["pool"] == "dynamic_good"
     await check(api)
     assert await state(api) == ("dynamic_good", [GOOD])
 
-    await sent(api, processed=200, bounced=60)
+    await counted(api, processed=200, bounced=60)
     preview = await api.ok("GET", "/v1/dynamic_pools/domains/{d}/preview")
     assert preview["pool"] == "dynamic_poor"
     assert preview["results"]["bounce_rate"] == {"value": 0.0825, "band": "dynamic_poor"}
@@ -216,7 +198,7 @@ async def test_a_domain_moves_by_its_figures(api: World) -> None:
     await check(api)
     assert await state(api) == ("dynamic_poor", [POOR])
 
-    await sent(api, processed=10_000)
+    await counted(api, processed=10_000)
     await check(api, 7 * 24 - 1)
     assert (await state(api))[0] == "dynamic_poor"
     await check(api)
@@ -253,7 +235,7 @@ async def test_an_override_freezes_a_domain(api: World) -> None:
     assert await refused(api, "DELETE", path) == (404, "the domain has no override")
     assert await api.ok("PUT", path, data={"pool": "dynamic_good"}) == {"message": "success"}
     assert await state(api) == ("dynamic_good", [GOOD])
-    await sent(api, processed=1000, bounced=900)
+    await counted(api, processed=1000, bounced=900)
     await check(api, 3)
     assert await state(api) == ("dynamic_good", [GOOD])
     (item,) = (await api.ok("GET", "/v1/dynamic_pools/domains"))["items"]
@@ -343,114 +325,10 @@ async def test_strangers_and_features(api: World) -> None:
         ), path
 
 
-async def test_a_family(api: World) -> None:
-    await set_up(api)
-    kid, key = child(api)
-    await api.ok("POST", "/v4/domains", key=key, data={"name": "kid.test"})
-    await api.ok("POST", "/v4/domains", data={"name": "more.test"})
-
-    async def assignable(**params: str) -> list[str]:
-        found = await api.ok("GET", "/v3/domains/dynamic_pools/assignable", params=params)
-        return sorted(item["name"] for item in found["items"])
-
-    assert await assignable() == ["more.test", "one.example.com"]
-    assert await assignable(domain=r"^m.*\.test$") == ["more.test"]
-    assert await assignable(subaccount_id=kid) == ["kid.test"]
-    assert (await refused(api, "GET", "/v3/domains/dynamic_pools/assignable?domain=("))[0] == 400
-    stranger = {"subaccount_id": api.two.account_id}
-    assert (await api.call("GET", "/v3/domains/dynamic_pools/assignable", params=stranger)).status_code == 404
-
-    path = "/v3/domains/all/dynamic_pools/enroll"
-    assert await refused(api, "POST", path, key=key) == (403, dynamic.NotOwner.message)
-    assert await api.ok("POST", path, params={"include_subaccounts": "true"}) == {"message": "started"}
-    await work(api)
-    listed = await api.ok("GET", "/v1/dynamic_pools/domains")
-    assert [item["name"] for item in listed["items"]] == ["kid.test", "more.test", "one.example.com"]
-    assert await assignable() == [] == await assignable(subaccount_id=kid)
-    # A subaccount sees its own, sends from its parent's pool, and does not choose it.
-    assert [i["name"] for i in (await api.ok("GET", "/v1/dynamic_pools/domains", key=key))["items"]] == [
-        "kid.test"
-    ]
-    assert (await api.ok("GET", "/v3/domains/kid.test/ips", key=key))["items"] == [NEW]
-    own = "/v1/dynamic_pools/domains/kid.test"
-    assert (await api.ok("GET", f"{own}/preview", key=key))["pool"] == "dynamic_new"
-    assert (await refused(api, "PUT", f"{own}/override", key=key, data={"pool": "dynamic_good"}))[0] == 403
-    leave = {"replacement_ip": "shared"}
-    assert (await refused(api, "DELETE", "/v3/domains/kid.test/dynamic_pools", key=key, params=leave))[
-        0
-    ] == 403
-    assert (await refused(api, "POST", "/v3/dynamic_pools/all", key=key, data=POOLS))[0] == 403
-    await api.ok("PUT", f"{own}/override", data={"pool": "dynamic_good"})
-    assert (await api.ok("GET", "/v3/domains/kid.test/ips", key=key))["items"] == [GOOD]
-    await api.ok("DELETE", "/v3/domains/kid.test/dynamic_pools", params=leave)
-    assert (await api.ok("GET", "/v3/domains/kid.test/ips", key=key))["items"] == [SHARED]
-
-    async def moved(**params: str) -> list[tuple[str, str]]:
-        found = await api.ok("GET", "/v1/dynamic_pools/history", params=params)
-        assert found["total_items"] == len(found["items"])
-        return [(item["domain_name"], item["new_band"]) for item in found["items"]]
-
-    assert sorted(await moved()) == [("more.test", "dynamic_new"), ("one.example.com", "dynamic_new")]
-    everybody = {"include_subaccounts": "true"}
-    assert len(await moved(**everybody)) == 4
-    assert await moved(**everybody, moved_to="dynamic_good") == [("kid.test", "dynamic_good")]
-    assert await moved(**everybody, moved_from="dynamic_new") == [("kid.test", "dynamic_good")]
-    assert len(await moved(**everybody, domain="KID.test")) == 2
-    now = dates.utc(api.clock.now() + 60 * SECOND)
-    assert (len(await moved(before=now)), await moved(after=now)) == (2, [])
-    assert (await refused(api, "GET", "/v1/dynamic_pools/history?after=tomorrow"))[0] == 400
-
-
-async def test_pages_in_every_order(api: World) -> None:
-    await set_up(api)
-    names = [f"d{n}.test" for n in range(5)]
-    for n, name in enumerate(names):
-        await api.ok("POST", "/v4/domains", data={"name": name})
-        await sent(api, name, processed=1000, bounced=(n * 3) % 7)
-    await api.ok("POST", "/v3/domains/all/dynamic_pools/enroll")
-    await work(api)
-    names.append("one.example.com")
-
-    async def walk(path: str, **params: Any) -> list[str]:
-        """All names, page by page forward; then the same backward."""
-        page = await api.ok("GET", path, params={"limit": 2, **params})
-        found, back = [], []
-        while page["items"]:
-            assert page["total_items"] == 6
-            found.append([item.get("name") or item["domain_name"] for item in page["items"]])
-            page = await api.ok("GET", page["paging"]["Next"])
-        page = await api.ok("GET", page["paging"]["Last"])
-        while page["items"]:
-            back.append([item.get("name") or item["domain_name"] for item in page["items"]])
-            page = await api.ok("GET", page["paging"]["Previous"])
-        assert back[::-1] == found
-        return [name for each in found for name in each]
-
-    domains = "/v1/dynamic_pools/domains"
-    assert await walk(domains) == names
-    assert await walk(domains, sort_order="descending") == names[::-1]
-    assert await walk(domains, sort_by="bounce_rate") == [names[n] for n in (5, 0, 3, 1, 4, 2)]
-    rising = await walk(domains, sort_by="bounce_rate", sort_order="descending")
-    assert rising == [names[n] for n in (2, 4, 1, 3, 0, 5)]
-    assert sorted(await walk("/v1/dynamic_pools/history")) == names
-    page = await api.ok("GET", domains, params={"limit": 2, "pool": ["dynamic_new", "dynamic_poor"]})
-    assert [item["name"] for item in page["items"]] == ["one.example.com"]
-    query = parse_qs(urlsplit(page["paging"]["Next"]).query)
-    assert query["pool"] == ["dynamic_new", "dynamic_poor"]
-    assert (await api.ok("GET", domains, params={"account": "x"}))["items"] == []
-    token = query["page"][0]
-    assert (
-        await api.call("GET", domains, params={"page": token, "sort_by": "bounce_rate"})
-    ).status_code == 400
-    for bad in ({"limit": 101}, {"sort_by": "size"}, {"page": "nonsense"}):
-        assert (await api.call("GET", domains, params=bad)).status_code == 400
-    assert len((await api.ok("GET", "/v1/dynamic_pools/history", params={"Limit": 3}))["items"]) == 3
-
-
 async def test_many_checkers_move_a_domain_once(api: World, db: Db) -> None:
     await set_up(api)
     await enrol(api)
-    await sent(api, processed=600)
+    await counted(api, processed=600)
     api.clock.advance(HOUR)
     await asyncio.gather(*(Timers(load({}), db, api.clock).run_once() for _ in range(4)))
     assert (await api.ok("GET", "/v1/dynamic_pools/domains/{d}/history"))["total_items"] == 2
@@ -459,7 +337,7 @@ async def test_many_checkers_move_a_domain_once(api: World, db: Db) -> None:
 async def test_a_deleted_domain_leaves_nothing(api: World) -> None:
     await set_up(api)
     await enrol(api)
-    domain_id = await api.db.read(lambda tx: dynamic_id(tx, api.one.domain))
+    domain_id = await api.db.read(lambda tx: domain_id_of(tx, api.one.domain))
     while await api.db.write(ips.forget_domain, domain_id):
         pass
     assert (await api.ok("GET", "/v1/dynamic_pools/history"))["total_items"] == 0
