@@ -1,4 +1,4 @@
-# make serve | test | lint | coverage-api | bench | clean
+# make serve | test | lint | panel | check-panel | coverage-api | bench | clean
 # VENV, PYTHON, WORKERS and ARGS may be set, as in: make test ARGS="tests/queue -x" WORKERS=0
 
 VENV ?= .venv
@@ -7,7 +7,10 @@ ARGS ?=
 BIN := $(VENV)/bin
 SETUP := VENV="$(VENV)" PYTHON="$(PYTHON)" tools/setup.sh
 
-.PHONY: serve test lint coverage-api bench clean
+PANEL := src/postwright/panel/built/index.html
+PANEL_SOURCES := $(shell find web tools/build_panel.sh \( -name node_modules -o -name openapi.json -o -name schema.d.ts -o -name '*.md' \) -prune -o -type f -print)
+
+.PHONY: serve test lint panel check-panel coverage-api bench clean
 .DEFAULT_GOAL := test
 
 # The program with what it needs to run.
@@ -18,10 +21,23 @@ $(VENV)/.runtime: pyproject.toml tools/setup.sh
 $(VENV)/.develop: pyproject.toml tools/setup.sh
 	@$(SETUP) ".[test,lint]" $@
 
-serve: $(VENV)/.runtime
+# The pages that the server serves. Node.js is needed for nothing else.
+$(PANEL): $(PANEL_SOURCES)
+	@tools/build_panel.sh
+	@touch $@
+
+panel: $(PANEL)
+
+# The client's types, from what this source tree serves, and the panel's sources against them.
+check-panel: $(VENV)/.develop
+	@tools/build_panel.sh packages
+	@$(BIN)/python tools/openapi.py > web/openapi.json
+	@cd web && npm run --silent api </dev/null >/dev/null && npm run --silent check </dev/null
+
+serve: $(VENV)/.runtime $(PANEL)
 	@$(BIN)/postwright serve
 
-test: $(VENV)/.develop
+test: $(VENV)/.develop $(PANEL)
 	@$(BIN)/pytest -n $(WORKERS) --dist=worksteal $(ARGS)
 
 lint: $(VENV)/.develop

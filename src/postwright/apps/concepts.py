@@ -19,6 +19,8 @@ from postwright.lists.api import CONTROLLERS as LISTS
 from postwright.logs.api import CONTROLLERS as LOGS
 from postwright.messages.api import CONTROLLERS as MESSAGES
 from postwright.operations.api import CONTROLLERS as OPERATIONS
+from postwright.panel.api import CONTROLLERS as PANEL
+from postwright.panel.web import CONTROLLERS as PANEL_PAGES
 from postwright.routes.api import CONTROLLERS as ROUTES
 from postwright.rua.api import CONTROLLERS as RUA
 from postwright.stats.api import CONTROLLERS as STATS
@@ -36,6 +38,8 @@ CONTROLLERS = (
     *USERS,
     *WELCOME,
     *AUDIT,
+    *PANEL,
+    *PANEL_PAGES,
     *DOMAINS,
     *IPS,
     *MESSAGES,

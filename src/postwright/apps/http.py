@@ -21,6 +21,7 @@ from postwright.kernel.http.openapi import OpenApi
 from postwright.kernel.http.server import BoundedProtocol
 from postwright.kernel.outgoing import Outgoing
 from postwright.kernel.settings import Settings
+from postwright.panel import Changes
 from postwright.routes import Router
 from postwright.tracking.web import TrackingDoor
 from postwright.users import SignIn
@@ -39,8 +40,8 @@ BACKLOG = 1024
 KEEP_ALIVE_SECONDS = 75
 
 
-def build(context: Context, outgoing: Outgoing) -> ASGIApp:
-    """The application of one process."""
+def build(context: Context, outgoing: Outgoing, changes: Changes | None = None) -> ASGIApp:
+    """The application of one process. Somebody has to run its `changes`."""
     served = (*CONTROLLERS, *health.CONTROLLERS, *metrics.CONTROLLERS, OpenApi)
     settings = context.settings
     rates = Rates(settings.http_processes) if settings.limits_on else None
@@ -60,6 +61,7 @@ def build(context: Context, outgoing: Outgoing) -> ASGIApp:
         ),
         "alert_sender": alert_sender(context),
         "router": Router(),
+        "changes": changes or Changes(context.db),
         "ledger": Ledger(context.settings, context.db),
         "sealer": Sealer(context.settings, context.db, context.clock),
         "owns_domain": domains.owns,
@@ -102,14 +104,16 @@ async def run(
         db=context.db, clock=context.clock, folder=context.settings.data_dir / "hits", places=places
     )
     telling = asyncio.create_task(recorder.run(stop))
+    changes = Changes(context.db)
+    watching = asyncio.create_task(changes.run(stop))
     keyring = Keyring(context.db, context.vault)
     async with Outgoing(context.settings) as outgoing:
-        app = _door(context, build(context, outgoing), recorder, places, keyring)
+        app = _door(context, build(context, outgoing, changes), recorder, places, keyring)
         if not sockets["https"]:
             await _serve(context.settings, app, sockets["http"], stop, ready)
         else:
             await _serve_both(context, app, sockets, keyring, stop, ready)
-    await telling
+    await asyncio.gather(telling, watching)
     await recorder.finish()
 
 

@@ -6,6 +6,6 @@ calls `record` in its own transaction.
 """
 
 from .records import Actor, Entry
-from .service import actor, expire, record
+from .service import actions_after, actor, expire, head, record
 
-__all__ = ["Actor", "Entry", "actor", "expire", "record"]
+__all__ = ["Actor", "Entry", "actions_after", "actor", "expire", "head", "record"]

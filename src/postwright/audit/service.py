@@ -78,6 +78,16 @@ def entries(
     return [_entry(row) for row in rows]
 
 
+def head(tx: Read) -> int:
+    """The number of the newest record, or 0."""
+    return store.newest(tx)
+
+
+def actions_after(tx: Read, after: int, limit: int) -> list[tuple[int, str, str]]:
+    """Number, account and action of the next `limit` records behind number `after`, in order."""
+    return store.actions_after(tx, after, limit)
+
+
 def expire(tx: Write, before: int, limit: int = 5000) -> int:
     """Delete up to `limit` records older than `before` (microseconds); how many."""
     return store.delete_before(tx, before, limit)

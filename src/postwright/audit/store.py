@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from postwright.kernel.db import Read, Write
 
@@ -38,6 +38,18 @@ def page(
     if after is not None:
         return tx.rows(stmt.where(audit.c.id > after).order_by(audit.c.id).limit(limit))
     return tx.rows(stmt.order_by(audit.c.id.desc()).limit(limit))
+
+
+def newest(tx: Read) -> int:
+    """The largest number, or 0."""
+    return tx.scalar(select(func.max(audit.c.id))) or 0
+
+
+def actions_after(tx: Read, number: int, limit: int) -> list[tuple[int, str, str]]:
+    """Number, account and action of the records behind `number`."""
+    columns = (audit.c.id, audit.c.account_id, audit.c.action)
+    rows = tx.rows(select(*columns).where(audit.c.id > number).order_by(audit.c.id).limit(limit))
+    return [tuple(row) for row in rows]
 
 
 def delete_before(tx: Write, before: int, limit: int) -> int:

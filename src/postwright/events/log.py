@@ -68,6 +68,11 @@ def read(tx: Read, after: int, limit: int) -> list[Entry]:
     return [Entry(*row) for row in store.after(tx, after, limit)]
 
 
+def names_after(tx: Read, after: int, limit: int) -> list[tuple[int, str, str]]:
+    """Position, account and name of the next `limit` events behind position `after`, in order."""
+    return store.names_after(tx, after, limit)
+
+
 def of_recipient(
     tx: Read, domain_id: str, recipient: str, *, since: int, names: Sequence[str], limit: int = 1000
 ) -> list[Entry]:

@@ -63,6 +63,13 @@ def after(tx: Read, seq: int, limit: int) -> list[tuple[Any, ...]]:
     return tx.fetch(_AFTER, (seq, limit))
 
 
+def names_after(tx: Read, seq: int, limit: int) -> list[tuple[int, str, str]]:
+    """Number, account and name of the rows behind `seq`."""
+    columns = (events.c.seq, events.c.account_id, events.c.name)
+    rows = tx.rows(select(*columns).where(events.c.seq > seq).order_by(events.c.seq).limit(limit))
+    return [tuple(row) for row in rows]
+
+
 _COLUMNS = (
     events.c.seq,
     events.c.at,

@@ -7,7 +7,7 @@ input is a 4xx with a message, never a 500; every size, count, depth and wait is
 """
 
 from . import dates, paging
-from .answers import Halt, Raw, Reply
+from .answers import Halt, Raw, Reply, Stream
 from .app import Front, make_app, reply_header
 from .convert import InvalidParameter, KeepEmpty, Moment
 from .multipart import Upload
@@ -27,6 +27,7 @@ __all__ = [
     "Operation",
     "Raw",
     "Reply",
+    "Stream",
     "Upload",
     "dates",
     "delete",

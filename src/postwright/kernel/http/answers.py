@@ -1,7 +1,8 @@
 """What an operation gives back, and how it becomes bytes."""
 
-from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Generic, TypeVar, overload
 
 import msgspec
 
@@ -28,6 +29,14 @@ class Raw(msgspec.Struct, frozen=True):
     data: bytes = b""
     media_type: str = JSON
     status: int = 200
+    headers: Headers = {}
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """Bytes that come by and by. The iterator is closed when it ends, or the reader is gone."""
+
+    chunks: AsyncIterator[bytes]
+    media_type: str
     headers: Headers = {}
 
 
@@ -62,15 +71,60 @@ class Answer:
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
 
 
+class StreamAnswer:
+    """An ASGI application that says one thing after the other, for as long as somebody listens."""
+
+    __slots__ = ("chunks", "headers", "status")
+
+    def __init__(self, status: int, stream: Stream) -> None:
+        self.status = status
+        self.chunks = stream.chunks
+        self.headers = [
+            (name.lower().encode("latin-1"), header_value(value)) for name, value in stream.headers.items()
+        ]
+        self.headers.append((b"content-type", stream.media_type.encode("latin-1")))
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Send what there is until it ends."""
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        sending = asyncio.create_task(self._send(send))
+        leaving = asyncio.create_task(_gone(receive))
+        try:
+            await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                sending.result()
+        finally:
+            for task in (sending, leaving):
+                task.cancel()
+            await asyncio.gather(sending, leaving, return_exceptions=True)
+
+    async def _send(self, send: Any) -> None:
+        async for chunk in self.chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _gone(receive: Any) -> None:
+    """Return when the reader has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 def header_value(value: str) -> bytes:
     """A header's value on the wire, always one line."""
     return value.translate(_LINE_ENDS).encode("latin-1", "replace")
 
 
-def answer(result: object, status: int = 200) -> Answer:
+@overload
+def answer(result: Raw, status: int = 200) -> Answer: ...
+@overload
+def answer(result: object, status: int = 200) -> Answer | StreamAnswer: ...
+def answer(result: object, status: int = 200) -> Answer | StreamAnswer:
     """The answer for what a handler returned; `status` is the operation's."""
     if isinstance(result, Raw):
         return Answer(result.status, result.data, result.media_type, result.headers)
     if isinstance(result, Reply):
         return Answer(result.status, _encode(result.value), JSON, result.headers)
+    if isinstance(result, Stream):
+        return StreamAnswer(status, result)
     return Answer(status, _encode(result), JSON, {})

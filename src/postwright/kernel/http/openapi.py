@@ -10,7 +10,7 @@ import msgspec
 from litestar import Request
 
 from postwright.kernel.errors import Refused
-from postwright.kernel.http.answers import JSON, Raw, Reply
+from postwright.kernel.http.answers import JSON, Raw, Reply, Stream
 from postwright.kernel.http.multipart import Upload
 from postwright.kernel.http.ops import PUBLIC, Controller, Operation, get
 
@@ -111,7 +111,7 @@ def _given(annotation: Any) -> list[Any]:
     found = []
     for each in get_args(annotation) if _is_choice(annotation) else (annotation,):
         value = get_args(each)[0] if get_origin(each) is Reply else each
-        if value not in (None, type(None), Raw, Reply):
+        if value not in (None, type(None), Raw, Reply, Stream):
             found.append(value)
     return found
 

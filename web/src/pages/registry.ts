@@ -1,0 +1,18 @@
+// Every page of the panel: one file in this folder, one line here.
+import type { ComponentType } from "react";
+
+export interface Page {
+  /** Its address below /panel; `:name` is a parameter. */
+  path: string;
+  title: string;
+  /** Where it stands in the navigation; a page without a group is reached from another one. */
+  group?: "Overview" | "Mail" | "Audience" | "Content" | "Sending" | "Account";
+  /** Further words that the search finds it by. */
+  words?: string;
+  load: () => Promise<{ default: ComponentType }>;
+}
+
+export const pages: Page[] = [
+  { path: "/", title: "Home", group: "Overview", words: "start figures", load: () => import("./home") },
+  { path: "/first-run", title: "First run", group: "Overview", words: "begin tutorial send first message", load: () => import("./first-run") },
+];
