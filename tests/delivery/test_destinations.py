@@ -66,9 +66,9 @@ async def test_a_null_mx_is_permanent_and_nobody_is_called(rig: Rig, mx: Sink) -
     rig.dns.set("there.test", "MX", "0 .")
     rig.dns.set("there.test", "A", HOST)
     event = await rig.outcome()
-    assert (event["event"], event["severity"]) == ("failed", "permanent")
+    assert (event["event"], event["severity"], event["reason"]) == ("failed", "permanent", "bounce")
     status = event["delivery-status"]
-    assert (status["code"], status["enhanced-code"]) == (556, "5.1.10")
+    assert (status["code"], status["enhanced-code"], status["bounce-type"]) == (556, "5.1.10", "hard")
     assert mx.counts.connections == 0
 
 
@@ -103,7 +103,7 @@ async def test_private_hosts_are_not_called_unless_allowed(rig_of: Rigs, mx: Sin
     rig = await rig_of(allow_private_targets="no")
     rig.mx("there.test", address)
     event = await rig.outcome()
-    assert (event["event"], event["severity"]) == ("failed", "permanent")
+    assert (event["event"], event["severity"], event["reason"]) == ("failed", "permanent", "bounce")
     status = event["delivery-status"]
     assert (status["code"], status["enhanced-code"]) == (550, "5.4.4")
     assert mx.counts.connections == 0

@@ -274,7 +274,17 @@ async def test_a_mismatch_defers_and_nothing_goes_in_clear(pinned: Pinned, mx: S
 
 
 @pytest.mark.parametrize("tls", [True, False])
-@pytest.mark.parametrize("record", ["1 1 1 " + "ab" * 32, "3 1 9 " + "ab" * 32])
+@pytest.mark.parametrize(
+    "record",
+    [
+        "1 1 1 " + "ab" * 32,
+        "3 1 9 " + "ab" * 32,
+        r"\# 5 030101abcd",
+        r"\# 2 0301",
+        r"\# 1 03",
+        r"\# 3 030100",
+    ],
+)
 async def test_pins_of_no_use_still_require_encryption(
     pinned: Pinned, mx: Sink, tmp_path: Path, record: str, tls: bool
 ) -> None:
@@ -286,6 +296,13 @@ async def test_pins_of_no_use_still_require_encryption(
     else:
         assert temporary(event)
         assert mx.counts.mail == 0
+
+
+async def test_a_pin_of_no_use_does_not_hide_one_that_holds(pinned: Pinned, mx: Sink, tmp_path: Path) -> None:
+    mx.tls = OWN.context(tmp_path)
+    event = await (await pinned(r"\# 2 0301", LEAF)).outcome()
+    assert event["event"] == "delivered"
+    assert event["delivery-status"]["certificate-verified"] is True
 
 
 async def test_pins_that_cannot_be_looked_up_defer(pinned: Pinned, fake_dns: FakeDns, mx: Sink) -> None:

@@ -79,6 +79,20 @@ async def test_release_all_frees_unbegun_leases_at_once(filled: Db) -> None:
     assert len(await filled.write(queue.claim, NOW + 15 * SECOND, 100)) == 1
 
 
+async def test_what_a_dead_process_held_returns_and_nothing_else(filled: Db) -> None:
+    begun, *others = await filled.write(queue.claim, NOW, 4, None, 12)
+    await filled.write(queue.start, begun, NOW)
+    alive = await filled.write(queue.claim, NOW, 4, None, 1)
+    await filled.write(queue.claim, NOW, 1)
+    assert await filled.write(queue.recover_of, 12, NOW, 900.0) == 4
+    again = await filled.write(queue.claim, NOW, 100)
+    assert {item.id for item in others} < {item.id for item in again} and len(again) == 4
+    assert not await filled.write(queue.start, others[0], NOW)  # should it have been alive after all
+    assert all([await filled.write(queue.finish, item) for item in alive])
+    (late,) = await filled.write(queue.claim, NOW + 900 * SECOND, 100)
+    assert (late.id, late.ambiguous) == (begun.id, 1)
+
+
 async def test_defer_keeps_count_and_reply(filled: Db) -> None:
     (item,) = await filled.write(queue.claim, NOW, 1)
     assert await filled.write(queue.defer, item, due_at=NOW + SECOND, attempts=1, code=450, reply="later")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import msgspec
 
 from postwright import messages, queue
-from postwright.failures import Classifier
+from postwright.failures import Classifier, Verdict
 from postwright.ips import Quota
 from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db, StoreUnavailable
@@ -24,10 +24,10 @@ from postwright.tracking import Tokens
 from .admission import Admission
 from .connector import Connector
 from .copies import Copies
-from .destinations import Destinations, Host
+from .destinations import Destinations, Host, Unroutable
 from .outcome import Attempt, Recorder
 from .places import TEST, Place, Places, provider
-from .replies import of_reply
+from .replies import UNREACHED, of_reply
 from .signing import Signers
 
 log = logging.getLogger("postwright.delivery")
@@ -112,6 +112,18 @@ class Sender:
         if not reply.ok:
             attempt.verdict = self._classifier.judge(reply.code, reply.enhanced, reply.text, reply.command)
         return attempt
+
+    def judged_way(self, no: Unroutable) -> Verdict:
+        """The verdict on a destination that there is no way to.
+
+        What DNS says for good (a null MX, nothing but private addresses) is judged like a reply that says so. A
+        domain that does not exist is `generic` with 498, as Mailgun has it (behaviour.md 5.2).
+        """
+        if no.code == 499:
+            return UNREACHED
+        if no.permanent and no.code >= 500:
+            return self._classifier.judge(no.code, no.enhanced, no.text, "CONNECT")
+        return Verdict(no.permanent, "generic", "soft", "dns")
 
     def pause(self, job: Job) -> Rule | None:
         """The operator's rule that holds a recipient back."""

@@ -23,14 +23,13 @@ from .connector import HostRefused, Link
 from .destinations import Route, Unroutable
 from .outcome import TEST_MODE, Attempt
 from .places import Place, provider
-from .replies import UNREACHED, disliked, of_loss, trace, tried, went_stale
+from .replies import disliked, of_loss, trace, tried, went_stale
 from .sender import STORE_RETRY_SECONDS, Job, Sender
 from .shaping import Policy, Slot
 from .trace import Trace
 
 log = logging.getLogger("postwright.delivery")
 
-_NO_ROUTE = {permanent: Verdict(permanent, "generic", "soft", "dns") for permanent in (False, True)}
 _Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
@@ -288,7 +287,7 @@ class Trip:
             primary = common.primary_dkim
             attempt = await self._send(route, self._yard.place.site, item, meta, common)
         except Unroutable as no:
-            verdict = _NO_ROUTE[no.permanent] if no.code != 499 else UNREACHED
+            verdict = self._sender.judged_way(no)
             attempt = Attempt(code=no.code, text=no.text, enhanced=no.enhanced, verdict=verdict)
             attempt.trace = Trace(tried=no.tried)
         except (RenderFailed, CannotRender) as no:

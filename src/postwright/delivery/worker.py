@@ -10,8 +10,8 @@ from pathlib import Path
 from postwright import domains, messages, queue
 from postwright.failures import classifier
 from postwright.ips import Book, Quota
-from postwright.kernel.clock import Clock
-from postwright.kernel.db import Db, StoreUnavailable, living
+from postwright.kernel.clock import SECOND, Clock
+from postwright.kernel.db import Db, StoreUnavailable, beats, living
 from postwright.kernel.lookups import Resolver
 from postwright.kernel.secrets import Vault
 from postwright.kernel.settings import Settings
@@ -27,6 +27,7 @@ from .admission import READY, Admission
 from .connector import Connector
 from .destinations import Destinations, Route, Unroutable
 from .outcome import Recorder
+from .peers import Peers
 from .places import Place, Places, parked_key, parked_scope
 from .results import Tally
 from .sender import Sender
@@ -118,6 +119,8 @@ class Delivery:
         self._turns = queue.Turns()
         self._parked: dict[str, queue.Turns] = {}
         self._foreign: dict[str, float] = {}
+        self._peers = Peers(node) if node is not None else None
+        self._dead: set[int] = set()  # processes whose leases are still to be returned
         self._followed: set[int] = set()  # rules to other hosts, for which what was parked has been let go
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -158,7 +161,9 @@ class Delivery:
             room = min([room, *(READY - len(site) for site in self._sites.values())])
         if room < CLAIM // 2 or not await self._db.read(queue.any_due, self._clock.now()):
             return 0
-        items = await self._db.write(queue.claim, self._clock.now(), min(room, CLAIM), self._turns)
+        items = await self._db.write(
+            queue.claim, self._clock.now(), min(room, CLAIM), self._turns, self._node
+        )
         await self._place(items)
         return len(items) or not self._turns.done
 
@@ -169,7 +174,7 @@ class Delivery:
             room = self._room(key)
             if room <= 0:
                 continue
-            items = await self._db.write(queue.claim_parked, self._clock.now(), key, room, turns)
+            items = await self._db.write(queue.claim_parked, self._clock.now(), key, room, turns, self._node)
             if len(items) < room:
                 self._parked.pop(key, None)  # if more is parked the next tick sees it
             found += len(items)
@@ -292,11 +297,26 @@ class Delivery:
             alive = await self._db.read(living, "delivery", now)
             if self._node in alive:
                 share.rank, share.count = alive.index(self._node), len(alive)
+        await self._bury(now)
         for key in await self._db.read(queue.parked_sites, "", PARKED_SITES):
             self._parked.setdefault(key, queue.Turns())
         if self._parked:
-            for item in await self._db.write(queue.claim_ended, now, CLAIM):
+            for item in await self._db.write(queue.claim_ended, now, CLAIM, self._node):
                 await self._sender.give_up(item)
+
+    async def _bury(self, now: int) -> None:
+        """Return what processes held that died."""
+        if self._peers is None:
+            return
+        since = now - queue.LEASE_SECONDS * SECOND  # older leases end by themselves
+        self._dead.update(self._peers.died(await self._db.read(beats, "delivery", since)))
+        for node in list(self._dead):
+            back = await self._db.write(queue.recover_of, node, now, self._recorder.ambiguous_seconds)
+            self._dead.discard(node)
+            metering.lost(back)
+            log.warning(
+                "a delivery process died; others take what it held", extra={"node": node, "count": back}
+            )
 
     async def _watch_levers(self, stop: asyncio.Event) -> None:
         """Go by operators' rules as of a second ago, and let go of what ended ones still hold."""

@@ -9,8 +9,10 @@ from typing import Any, Generic, TypeVar
 import dns.asyncresolver
 import dns.exception
 import dns.flags
+import dns.rdata
 import dns.resolver
 import msgspec
+from dns.rdtypes.ANY.TLSA import TLSA
 
 from . import metrics
 from .clock import SECOND, Clock
@@ -32,6 +34,23 @@ _SECURE = metrics.Counter(
     "Look-ups that found records, by whether DNSSEC validated them.",
     ("kind", "validated"),
 )
+_read_tlsa = TLSA.from_wire_parser
+
+
+def _read_any_tlsa(rdclass: Any, rdtype: Any, parser: Any, origin: Any = None) -> dns.rdata.Rdata:
+    """A TLSA record, or its plain octets where dnspython finds fault with it and would drop the whole answer.
+
+    Records that are of no use must not hide those that are (RFC 6698 §4.1, RFC 7671 §10).
+    """
+    began = parser.current
+    try:
+        return _read_tlsa(rdclass, rdtype, parser, origin)
+    except (ValueError, dns.exception.DNSException):
+        parser.seek(began)
+        return dns.rdata.GenericRdata(rdclass, rdtype, parser.get_remaining())
+
+
+TLSA.from_wire_parser = _read_any_tlsa
 
 
 class State(Enum):

@@ -14,7 +14,8 @@ Held rows wait for an operator: no claim sees them, and their time to live stand
 Invariants: a lease has a token and an end; every transition out of `leased` compares the token (compare-and-set),
 so a worker that lost its lease cannot finish what another has taken over. An expired lease returns the row with
 its attempts unchanged; where an attempt had begun, after a pause and marked `ambiguous`, because the receiver may
-have the message. A finished recipient leaves the queue in the transaction that appends its event.
+have the message. What a dead process held returns as soon as its death is known: tokens begin with who holds
+the lease. A finished recipient leaves the queue in the transaction that appends its event.
 """
 
 from .operating import (
@@ -50,6 +51,7 @@ from .service import (
     parked_sites,
     purge,
     recover,
+    recover_of,
     release_all,
     start,
     unpark,
@@ -86,6 +88,7 @@ __all__ = [
     "parked_sites",
     "purge",
     "recover",
+    "recover_of",
     "release",
     "release_all",
     "start",

@@ -106,39 +106,48 @@ def add(
     )
 
 
-def claim(tx: Write, now: int, count: int, turns: Turns | None = None) -> list[Item]:
-    """Lease up to `count` due recipients to the caller: in turn of the accounts, of each the oldest first.
+def claim(tx: Write, now: int, count: int, turns: Turns | None = None, node: int | None = None) -> list[Item]:
+    """Lease up to `count` due recipients to process `node`: in turn of the accounts, of each the oldest first.
 
     Messages to few go before those to many, which keep a quarter of the places. `turns` is the caller's memory
     of whose turn it is; when its `done` is False afterwards, other accounts may have something as well.
     """
     turns = turns or Turns()
     first = max(1, int(count * EXPRESS_SHARE))
-    items = _take(tx, now, first, turns, EXPRESS)
+    token = _token(node)
+    items = _take(tx, now, first, turns, EXPRESS, token)
     done = turns.done
     had = len(items)
-    items += _take(tx, now, count - had, turns, BULK)
+    items += _take(tx, now, count - had, turns, BULK, token)
     done = done and turns.done
     if had >= first and len(items) < count:  # there is no bulk: its places are free
-        items += _take(tx, now, count - len(items), turns, EXPRESS)
+        items += _take(tx, now, count - len(items), turns, EXPRESS, token)
         done = done and turns.done
     turns.done = done
     return items
 
 
-def claim_parked(tx: Write, now: int, site: str, count: int, turns: Turns) -> list[Item]:
+def claim_parked(
+    tx: Write, now: int, site: str, count: int, turns: Turns, node: int | None = None
+) -> list[Item]:
     """Lease up to `count` recipients that were parked for `site`, in the same order."""
-    items = _take(tx, now, count, turns, EXPRESS, site)
-    return items + _take(tx, now, count - len(items), turns, BULK, site)
+    token = _token(node)
+    items = _take(tx, now, count, turns, EXPRESS, token, site)
+    return items + _take(tx, now, count - len(items), turns, BULK, token, site)
 
 
-def _take(tx: Write, now: int, count: int, turns: Turns, lane: int, site: str = "") -> list[Item]:
+def _token(node: int | None) -> str:
+    """What a lease is compared by. It begins with who holds it, so that what the dead held can be told."""
+    return url_token(9) if node is None else f"{node}.{url_token(9)}"
+
+
+def _take(tx: Write, now: int, count: int, turns: Turns, lane: int, token: str, site: str = "") -> list[Item]:
     """Up to `count` recipients of one lane, an equal share for each account that has something."""
     turns.done = True
     if count <= 0:
         return []
     accounts = _accounts(tx, now, turns, lane, site)
-    until, token = now + LEASE_SECONDS * SECOND, url_token(9)
+    until = now + LEASE_SECONDS * SECOND
     items: list[Item] = []
     ready = [account for account, is_due in accounts if is_due]
     alone = len(ready) == 1
@@ -189,11 +198,10 @@ def parked_sites(tx: Read, after: str, limit: int) -> list[str]:
     return store.parked_sites(tx, after, limit)
 
 
-def claim_ended(tx: Write, now: int, count: int) -> list[Item]:
+def claim_ended(tx: Write, now: int, count: int, node: int | None = None) -> list[Item]:
     """Lease parked recipients whose time is over, so that they can be given up."""
-    return [
-        Item(*row) for row in store.claim_ended(tx, now, now + LEASE_SECONDS * SECOND, url_token(9), count)
-    ]
+    until = now + LEASE_SECONDS * SECOND
+    return [Item(*row) for row in store.claim_ended(tx, now, until, _token(node), count)]
 
 
 def finish(tx: Write, item: Item) -> bool:
@@ -243,6 +251,14 @@ def recover(tx: Write, now: int, ambiguous_seconds: float) -> int:
     """
     wait = max(RECOVERY_SECONDS, ambiguous_seconds)
     return store.recover(tx, now, now + RECOVERY_SECONDS * SECOND, now + int(wait * SECOND))
+
+
+def recover_of(tx: Write, node: int, now: int, ambiguous_seconds: float) -> int:
+    """Return what a process holds that is known to be dead; how many. What it had not begun is due at once.
+
+    A message that kills whoever builds it comes round once for each such death, which is told a minute later.
+    """
+    return store.recover(tx, FOREVER, now, now + int(ambiguous_seconds * SECOND), f"{node}.")
 
 
 def release_all(tx: Write, now: int, ambiguous_seconds: float) -> int:

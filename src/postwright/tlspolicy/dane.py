@@ -16,6 +16,7 @@ from cryptography.x509.verification import (
     Store,
     VerificationError,
 )
+from dns.rdata import GenericRdata
 
 TRUST_ANCHOR, END_ENTITY = 2, 3  # PKIX-TA(0) and PKIX-EE(1) are of no use to SMTP (RFC 7672 §3.1.3)
 CERTIFICATE, PUBLIC_KEY = 0, 1
@@ -57,8 +58,15 @@ class Pin(msgspec.Struct, frozen=True):
 
 
 def pins(records: Sequence[Any]) -> tuple[Pin, ...]:
-    """The pins of TLSA records."""
-    return tuple(Pin(each.usage, each.selector, each.mtype, each.cert) for each in records[:MAX_RECORDS])
+    """The pins of TLSA records; what is no proper record is a pin of no use."""
+    return tuple(map(_pin, records[:MAX_RECORDS]))
+
+
+def _pin(record: Any) -> Pin:
+    if isinstance(record, GenericRdata):
+        usage, selector, matching = record.data[:3].ljust(3, b"\0")
+        return Pin(usage, selector, matching, record.data[3:])
+    return Pin(record.usage, record.selector, record.mtype, record.cert)
 
 
 def shown(tls: Any) -> list[bytes]:

@@ -8,7 +8,7 @@ Because `fn` is not a coroutine, no network can happen inside a transaction.
 
 from .core import Db, StoreFull, StoreUnavailable, open_db, unavailable
 from .erase import erase_owned
-from .nodes import ALIVE_SECONDS, BEAT_SECONDS, beat, forget_nodes, last_beat, lease_node, living
+from .nodes import ALIVE_SECONDS, BEAT_SECONDS, beat, beats, forget_nodes, last_beat, lease_node, living
 from .schema import Micros, metadata
 from .tx import Change, Prepared, Read, Write
 
@@ -24,6 +24,7 @@ __all__ = [
     "StoreUnavailable",
     "Write",
     "beat",
+    "beats",
     "erase_owned",
     "forget_nodes",
     "last_beat",

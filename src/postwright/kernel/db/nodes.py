@@ -44,6 +44,13 @@ def living(tx: Read, role: str, now: int) -> list[int]:
     return [row.id % NODES for row in tx.rows(select(nodes.c.id).where(alive).order_by(nodes.c.id))]
 
 
+def beats(tx: Read, role: str, since: int) -> dict[int, int]:
+    """The last beats after `since` (microseconds) of processes of `role`, by their numbers."""
+    recent = (nodes.c.role == role) & (nodes.c.seen_at > since)
+    found = tx.rows(select(nodes.c.id, nodes.c.seen_at).where(recent).order_by(nodes.c.id))
+    return {row.id % NODES: row.seen_at for row in found}
+
+
 def forget_nodes(tx: Write, before: int) -> int:
     """Delete processes that started, and were last seen, before a time (microseconds); how many."""
     return tx.run(delete(nodes).where(nodes.c.started_at < before, nodes.c.seen_at < before))

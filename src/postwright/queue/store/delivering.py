@@ -225,13 +225,20 @@ def defer(
     return tx.do(_DEFER, (due, attempts, code, reply, ambiguous, key, token)) == 1
 
 
-def recover(tx: Write, ended_before: int, due: int, due_started: int) -> int:
-    """Return rows whose lease ended: due at `due`, or `due_started` where an attempt had begun."""
+def recover(tx: Write, ended_before: int, due: int, due_started: int, holder: str = "") -> int:
+    """Return rows whose lease ended: due at `due`, or `due_started` where an attempt had begun.
+
+    Only those of `holder`, what tokens begin with, when that is given.
+    """
     when = case((queue.c.started == 1, due_started), else_=due)
     flag = case((queue.c.started == 1, 1), else_=queue.c.ambiguous)
     return tx.run(
         update(queue)
-        .where(queue.c.state == LEASED, queue.c.lease_until < ended_before)
+        .where(
+            queue.c.state == LEASED,
+            queue.c.lease_until < ended_before,
+            queue.c.lease_token.startswith(holder, autoescape=True),
+        )
         .values(state=QUEUED, due_at=when, lease_token="", started=0, ambiguous=flag)
     )
 
