@@ -6,6 +6,7 @@ import time
 import pytest
 
 from postwright import queue
+from postwright.kernel.clock import SECOND
 from postwright.queue.tables import queue as queue_table
 from postwright.testing.sink import Sink
 
@@ -133,6 +134,28 @@ async def test_the_schedule_is_kept_and_its_end_is_old(rig: Rig, mx: Sink) -> No
         rig.api.clock.advance(1)
     assert await rig.api.db.read(lambda tx: tx.rows(queue_table.select())) == []
     assert mx.counts.rcpt == len(WAITS) + 1
+
+
+async def test_a_domain_may_have_its_mail_tried_for_three_days(rig: Rig, mx: Sink) -> None:
+    path = "/postwright/v1/domains/{d}/queue"
+    for wrong in ("299", "259201", "-1", "many"):
+        answer = await rig.api.call("PUT", path, data={"lifetime": wrong})
+        assert answer.status_code == 400 and "lifetime" in answer.json()["message"]
+    assert (await rig.api.call("GET", path, key=rig.api.two.key)).status_code == 404
+    assert await rig.api.ok("GET", path) == {"lifetime": 0}
+    assert await rig.api.ok("PUT", path, data={"lifetime": "259200"}) == {"lifetime": 259200}
+    mx.fail("*", 451, "4.3.0 later", at="RCPT")
+    await rig.send()
+    began = rig.api.clock.now()
+    for number in range(1, 30):
+        event = (await rig.outcomes(number))[-1]
+        if event["severity"] == "permanent":
+            break
+        wait = event["delivery-status"]["retry-seconds"]
+        assert wait == (WAITS[number - 1] if number <= len(WAITS) else WAITS[-1])
+        rig.api.clock.advance(wait)
+    assert event["reason"] == "old"
+    assert 68 * 3600 < (rig.api.clock.now() - began) / SECOND < 72 * 3600
 
 
 async def test_what_waited_too_long_is_not_sent_at_all(rig: Rig, mx: Sink) -> None:

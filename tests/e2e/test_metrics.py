@@ -1,5 +1,6 @@
 """Numbers of all processes on one page, over the deaths of processes."""
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -57,6 +58,38 @@ async def test_what_happened_is_counted_once_over_a_death(api: Api, sink: Sink) 
         return (await scrape(api))["postwright_delivered_total Gmail "] == 3
 
     await wait_for(again, "a third delivery counted")
+
+
+async def test_refusals_broken_tls_and_false_tokens_are_counted(api: Api) -> None:
+    for lines in (
+        (b"MAIL FROM:<a@example.com>\r\n", b"NONSENSE\r\n"),
+        (b"STARTTLS\r\n", b"no handshake\r\n\r\n"),
+    ):
+        reader, writer = await asyncio.open_connection(*api.server.smtp)
+        for line in (b"EHLO x.example.com\r\n", *lines):
+            writer.write(line)
+            await asyncio.sleep(0.2)
+        writer.close()
+        del reader
+    await api.call("GET", "/c/" + "A" * 60)
+    await api.call("GET", "/u/" + "A" * 60)
+    await api.call("GET", "/o/" + "A" * 60)
+
+    async def counted() -> bool:
+        found = await scrape(api)
+        return all(
+            found.get(f"postwright_{name}") == 1
+            for name in (
+                "smtpd_rejects_total 530 submission 5.7.0 MAIL",
+                "smtpd_rejects_total 500 submission 5.5.2 UNKNOWN",
+                "smtpd_starttls_errors_total submission",
+                "track_token_errors_total click",
+                "track_token_errors_total open",
+                "track_token_errors_total unsubscribe",
+            )
+        )
+
+    await wait_for(counted, "counted refusals")
 
 
 def _child(api: Api, role: str) -> int:

@@ -186,6 +186,18 @@ async def test_rerouted_mail_leaves_from_the_other_address_and_over_the_other_ho
     await api.send(subject="again")
     await sink.wait(3)
     assert sink.messages[2].peer == before.peer and len(sink.messages) == 3
+    _, made = await api.call(
+        "POST", "/v3/ip_pools", data={"name": "spare", "description": "spare", "ip": other}
+    )
+    pool = made["pool_id"]
+    with pytest.raises(AssertionError, match="no pool of this installation"):
+        await pull(api, "reroute", recipient_domain="example.net", to_pool="0" * 24)
+    done = await pull(api, "reroute", recipient_domain="example.net", to_pool=pool)
+    assert done["rules"][0]["target"] == f"pool {pool}"
+    await asyncio.sleep(1.5)
+    await api.send(subject="pooled")
+    await sink.wait(4)
+    assert sink.messages[3].peer == other
 
 
 async def test_the_command_line_does_all_of_it(api: Api, sink: Sink) -> None:

@@ -227,6 +227,7 @@ def sendable(url: str = "", **tracking) -> Sendable:
         require_tls=False,
         skip_verification=False,
         archive_to="",
+        queue_lifetime=0,
         account_status=Status.OPEN,
         account_may_send=True,
         is_limited=False,

@@ -204,7 +204,7 @@ async def _requeue(desk: Desk, args: argparse.Namespace) -> int:
 async def _reroute(desk: Desk, args: argparse.Namespace) -> int:
     filter = await desk.filter(args)
     await desk.sources.refresh()
-    other = target(args.to_source_ip or "", args.to_smarthost or "", desk.sources.addresses)
+    other = target(args.to_source_ip or "", args.to_pool or "", args.to_smarthost or "", desk.sources)
     if args.dry_run:
         return _would("reroute", await desk.operator.look(Selection(filter), _Progress("seen")))
     report = await desk.operator.reroute(filter, other, args.note)
@@ -275,6 +275,7 @@ def _requeueing(parser: argparse.ArgumentParser) -> None:
 def _rerouting(parser: argparse.ArgumentParser) -> None:
     _pausing(parser)
     parser.add_argument("--to-source-ip", metavar="IP", help="declared source addresses, with commas")
+    parser.add_argument("--to-pool", metavar="ID", help="a pool: the addresses that it has when mail leaves")
     parser.add_argument("--to-smarthost", metavar="HOST:PORT")
 
 

@@ -42,6 +42,7 @@ async def run(
     for name, policy in doors.items():
         if name != "submission_tls":  # the same as submission
             policy.on_refusal = partial(_refused, name)
+            policy.on_tls_failure = _TLS_FAILURES.labels(name).inc
     loop = asyncio.get_running_loop()
     servers = []
     for name, listening in sockets.items():
@@ -63,12 +64,17 @@ async def run(
 
 _SESSIONS = metrics.Gauge("smtpd_connections", "Open connections to our SMTP server.", ("door",))
 _REFUSALS = metrics.Counter(
-    "smtpd_rejects_total", "Refusals by our SMTP server.", ("door", "code", "enhanced")
+    "smtpd_rejects_total",
+    "Refusals by our SMTP server, by the command that was refused (MESSAGE: the content).",
+    ("door", "stage", "code", "enhanced"),
+)
+_TLS_FAILURES = metrics.Counter(
+    "smtpd_starttls_errors_total", "STARTTLS that our SMTP server agreed to and that failed.", ("door",)
 )
 
 
-def _refused(door: str, reply: Reply) -> None:
-    _REFUSALS.labels(door, str(reply.code), reply.enhanced).inc()
+def _refused(door: str, stage: str, reply: Reply) -> None:
+    _REFUSALS.labels(door, stage, str(reply.code), reply.enhanced).inc()
 
 
 async def _count(doors: dict[str, Policy]) -> None:

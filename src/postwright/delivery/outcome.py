@@ -9,7 +9,7 @@ from postwright.failures import Verdict
 from postwright.kernel.clock import SECOND
 from postwright.kernel.db import Write
 from postwright.kernel.settings import Settings
-from postwright.messages import Meta, Personal, build, facts
+from postwright.messages import LIFETIME, Meta, Personal, build, facts
 from postwright.spool import Blob, Spool
 
 from .shaping import numeric_wait
@@ -105,6 +105,12 @@ _DECISIONS = {
 }
 
 
+def _is_long(item: queue.Item, meta: Meta) -> bool:
+    """Whether a recipient is tried for longer than by default."""
+    begins = max(item.accepted_at, meta.scheduled_for * SECOND)
+    return item.give_up_at - begins > LIFETIME * SECOND
+
+
 def ambiguous_seconds(settings: Settings) -> float:
     """How long to wait where the receiver may already have the message.
 
@@ -194,7 +200,7 @@ class Recorder:
                 severity="permanent",
                 reason=reason,
             )
-        wait = self._wait(number, attempt)
+        wait = self._wait(number, attempt, _is_long(item, meta))
         due = now + int((wait or 0) * SECOND)
         if wait is None or due >= item.give_up_at:
             return self.give_up(tx, now, item, meta, personal, attempt)
@@ -320,15 +326,16 @@ class Recorder:
         journal.note(tx, now, item, _noted(attempt, outcome, status, reason=reason))
         return True
 
-    def _wait(self, number: int, attempt: Attempt) -> float | None:
+    def _wait(self, number: int, attempt: Attempt, is_long: bool) -> float | None:
         """Seconds until the next attempt after number `number`, or None when there is none.
 
         The schedule's own, without jitter (decision 0011). A first greylisting is over sooner, and a time that
-        the reply names is kept, as long as it is none that the schedule does not know.
+        the reply names is kept, as long as it is none that the schedule does not know. What may wait longer than
+        the schedule lasts is tried at its longest wait until its time is over.
         """
-        if number > len(self._schedule):
+        if number > len(self._schedule) and not (is_long and self._schedule):
             return None
-        wait: float = self._schedule[number - 1]
+        wait: float = self._schedule[number - 1] if number <= len(self._schedule) else max(self._schedule)
         if attempt.answered:
             if number == 1 and attempt.verdict is not None and attempt.verdict.category == "greylist":
                 wait = min(wait, GREYLIST_SECONDS)

@@ -4,11 +4,14 @@ from functools import lru_cache
 
 import msgspec
 
+from postwright.kernel.clock import SECOND, Clock
 from postwright.messages import facts
 
 from .destinations import Destinations, Route, Unroutable
 from .shaping import Shaping, site_name
 
+MAX_KNOWN = 64_000
+NOTED_SECONDS = 86400  # what is noted is noted again after so long
 _SEPARATOR = "\t"  # is in no host name
 # Sections of the table of limits, and what Mailgun calls who runs them (behaviour.md 6.2).
 _NAMES = {
@@ -37,6 +40,32 @@ def provider(place: Place | None, domain: str) -> str:
     """Who runs the mailboxes of `domain`: by its MX hosts where the table knows them, else by its name."""
     known = place.provider if place is not None else ""
     return _NAMES.get(known, known) or facts.provider(domain)
+
+
+class Providers:
+    """What is found out about whose mailboxes domains have, until it is noted in the store."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: dict[str, tuple[str, int]] = {}  # as noted, and when that is to be noted again
+        self._new: dict[str, str] = {}
+
+    def found(self, domain: str, place: Place) -> None:
+        """The place of a domain was found through DNS."""
+        name = provider(place, domain)
+        noted = "" if name == facts.provider(domain) else name
+        now = self._clock.now()
+        known, again = self._known.get(domain, (None, 0))
+        if known != noted or again < now:
+            if len(self._known) >= MAX_KNOWN:
+                self._known.pop(next(iter(self._known)))
+            self._known[domain] = (noted, now + NOTED_SECONDS * SECOND)
+            self._new[domain] = noted
+
+    def take(self) -> dict[str, str]:
+        """What is to be noted."""
+        new, self._new = self._new, {}
+        return new
 
 
 def parked_key(site: str, source: str = "", account_id: str = "") -> str:

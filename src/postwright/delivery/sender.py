@@ -139,7 +139,10 @@ class Sender:
         target = rule.target
         if target.host:
             return loaded, Host(target.host, target.host, target.port)
-        meta = msgspec.structs.replace(loaded.meta, ips=",".join(target.source_ips))
+        addresses = target.source_ips or self.connector.sources.in_pool(target.pool)
+        if not addresses:
+            return loaded, None  # the pool has none any more: as if nothing had been said
+        meta = msgspec.structs.replace(loaded.meta, ips=",".join(addresses))
         return msgspec.structs.replace(loaded, meta=meta), None
 
     async def detours(self, items: Sequence[queue.Item]) -> dict[int, Place]:

@@ -50,6 +50,10 @@ class Sources:
         """`address` when it is a declared one, else ""."""
         return address if address in self._book.addresses else ""
 
+    def in_pool(self, pool_id: str) -> tuple[str, ...]:
+        """The addresses of a pool, as they are now."""
+        return self._book.in_pool(pool_id)
+
     def via(self, address: str) -> build.Via:
         """An address and the pool that it is in, as a message tells them."""
         pool = self._book.pool_of(address)

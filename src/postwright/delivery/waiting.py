@@ -48,7 +48,7 @@ async def release(db: Db, rule: Rule) -> None:
     where = Where(
         filter.account or None,
         filter.domain_id or None,
-        (filter.recipient_domain,) if filter.recipient_domain else None,
+        filter.recipient_domain or None,
         states=(int(State.PARKED),),
     )
     after = 0

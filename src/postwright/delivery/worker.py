@@ -28,7 +28,7 @@ from .connector import Connector
 from .destinations import Destinations, Route, Unroutable
 from .outcome import Recorder
 from .peers import Peers
-from .places import Place, Places, parked_key, parked_scope
+from .places import Place, Places, Providers, parked_key, parked_scope
 from .results import Tally
 from .sender import Sender
 from .shaping import Board, load_shaping
@@ -94,6 +94,7 @@ class Delivery:
         self.board = Board(db, clock)
         self._admission = Admission(clock, shaping, self.board)
         self._places = Places(self._destinations, shaping)
+        self._providers = Providers(clock)
         self._one_site = settings.capture or settings.smarthost is not None
         self._recorder = Recorder(settings, spool)
         self._levers = Levers(db)
@@ -226,6 +227,8 @@ class Delivery:
         except Unroutable as no:
             route = no
         place = self._places.at(domain, route)
+        if isinstance(route, Route):
+            self._providers.found(domain, place)
         overflow: dict[str, list[queue.Item]] = {}
         for item in self._asking.pop(domain):
             self._put(item, place, overflow)
@@ -298,6 +301,8 @@ class Delivery:
             if self._node in alive:
                 share.rank, share.count = alive.index(self._node), len(alive)
         await self._bury(now)
+        if found := self._providers.take():
+            await self._db.write(queue.note_providers, now, found)
         for key in await self._db.read(queue.parked_sites, "", PARKED_SITES):
             self._parked.setdefault(key, queue.Turns())
         if self._parked:

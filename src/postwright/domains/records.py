@@ -38,6 +38,7 @@ class Sendable(msgspec.Struct, frozen=True, kw_only=True):
     require_tls: bool  # what holds for messages that do not say
     skip_verification: bool
     archive_to: str
+    queue_lifetime: int  # seconds that its mail is tried for; 0: the default
     account_status: Status
     account_may_send: bool  # its feature `sending`
     is_limited: bool  # its account has a monthly limit
@@ -84,6 +85,7 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     failing_since: int = 0  # since when it has not; 0: it has
     next_check_at: int = 0
     redact_webhooks: bool = False
+    queue_lifetime: int = 0  # seconds that its mail is tried for; 0: the default
 
     @property
     def return_host(self) -> str:

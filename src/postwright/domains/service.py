@@ -21,6 +21,8 @@ SPAM_ACTIONS = ("disabled", "tag", "block")
 WEB_SCHEMES = ("http", "https")
 STATES = ("active", "unverified", "disabled")
 MAX_LABELS = 10  # of a host, in looking for who takes its mail
+# Bounds of how long mail is tried, in seconds (delivery-engineering.md section 4).
+MIN_LIFETIME, MAX_LIFETIME = 300, 72 * 3600
 MAX_TTL = 30 * 86400  # seconds: as long as events are kept
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _SELECTOR = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
@@ -215,6 +217,13 @@ def _check_return_host(tx: Read, domain: Domain, host: str) -> None:
         raise BadDomain("mailfrom_host must be the domain itself, or above or below it")
     if store.account_of_host(tx, host) not in (None, domain.account_id):
         raise BadDomain("mailfrom_host belongs to another account")
+
+
+def parse_lifetime(seconds: int) -> int:
+    """How long mail is tried; 0: as long as by default. Raises BadDomain."""
+    if seconds and not MIN_LIFETIME <= seconds <= MAX_LIFETIME:
+        raise BadDomain(f"lifetime is not valid: {MIN_LIFETIME} to {MAX_LIFETIME} seconds expected, or 0")
+    return seconds
 
 
 def set_tracking(tx: Write, account_id: str, name: str, changes: dict[str, Any]) -> Tracking:

@@ -39,6 +39,8 @@ domains = Table(
     Column(
         "redact_webhooks", Boolean, nullable=False, server_default=false()
     ),  # no personal data in payloads
+    # Seconds that its mail is tried for; 0: the default.
+    Column("queue_lifetime", Integer, nullable=False, server_default="0"),
     Index("ix_domains_account_created", "account_id", "created_at"),
     Index("ix_domains_authority", "account_id", "authority"),
     Index("ix_domains_next_check", "next_check_at"),

@@ -91,6 +91,10 @@ class Book:
         found = self.addresses.get(address)
         return self._pools.get(found.pool_id) if found is not None and found.pool_id else None
 
+    def in_pool(self, pool_id: str) -> tuple[str, ...]:
+        """The addresses of a pool, as they are now."""
+        return self._in_pool.get(pool_id, ())
+
     def choice(self, account_id: str, domain_id: str, pool_id: str = "") -> Choice:
         """What mail of a domain leaves from; `pool_id` is one that the message asks for."""
         key = (account_id, domain_id, pool_id)

@@ -47,13 +47,16 @@ class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Target(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The other way: from these source addresses, or over this smarthost."""
+    """The other way: from these source addresses, from those that a pool has then, or over this smarthost."""
 
     source_ips: tuple[str, ...] = ()
+    pool: str = ""  # its id
     host: str = ""
     port: int = 25
 
     def __str__(self) -> str:
+        if self.pool:
+            return f"pool {self.pool}"
         return f"{self.host}:{self.port}" if self.host else ", ".join(self.source_ips)
 
 

@@ -6,7 +6,7 @@ message, its queue rows and its events. Copies for recipients are built when the
 """
 
 from . import build, facts
-from .accept import RETENTION, Acceptor, Origin, new_message_id
+from .accept import LIFETIME, RETENTION, Acceptor, Origin, new_message_id
 from .draft import from_mime
 from .incoming import described, hold, keep, opened, packed, received, relay, sealed
 from .keys import make as storage_key
@@ -19,6 +19,7 @@ from .templating import personalised
 from .traces import Trace, Traces
 
 __all__ = [
+    "LIFETIME",
     "RETENTION",
     "Acceptor",
     "Attached",

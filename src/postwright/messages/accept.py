@@ -101,11 +101,8 @@ class Acceptor:
         due = draft.options.deliver_at or now
         key = self._sequence.next()
         meta = self._meta(draft, origin, key, now, due)
-        lifetime = draft.options.deliver_within or LIFETIME
-        give_up = due + lifetime * SECOND
         delays = await self._delays(draft, origin.account_id, due)
-        last = give_up + max(delays.values(), default=0)
-        expires = max(now + (origin.retention or RETENTION) * SECOND, last + 3600 * SECOND)
+        expires = now + (origin.retention or RETENTION) * SECOND
         blob = await self._spool.prepare(encode(draft.content))
         items = [
             queue.NewItem(
@@ -121,7 +118,7 @@ class Acceptor:
         failpoints.hit("accept.before")
         fallback = self._tracking_url or origin.base_url
         message_id = await self._db.write(
-            self._store, meta, draft, fallback, blob, items, due, give_up, expires, delays
+            self._store, meta, draft, fallback, blob, items, due, expires, delays
         )
         failpoints.hit("accept.committed")
         return message_id
@@ -143,7 +140,6 @@ class Acceptor:
         blob: Blob,
         items: list[queue.NewItem],
         due: int,
-        give_up: int,
         expires: int,
         delays: Mapping[str, int],
     ) -> str:
@@ -156,6 +152,9 @@ class Acceptor:
             known = store.claim_key(tx, name, meta.message_id, meta.accepted_at, until)
             if known is not None:
                 return known
+        lifetime = draft.options.deliver_within or domain.queue_lifetime or LIFETIME
+        give_up = due + lifetime * SECOND
+        expires = max(expires, give_up + max(delays.values(), default=0) + 3600 * SECOND)
         meta.archive_to = meta.archive_to or domain.archive_to
         if meta.require_tls is None:
             meta.require_tls = domain.require_tls or None
@@ -179,7 +178,9 @@ class Acceptor:
             if item.recipient in posts:
                 # The row's number is free now: it becomes that of the members' message.
                 to = posts[item.recipient]
-                lists.add_post(tx, now, to, source=meta.id, key=item.id, due_at=due, lifetime=give_up - due)
+                lists.add_post(
+                    tx, now, to, source=meta.id, key=item.id, due_at=due, lifetime=lifetime * SECOND
+                )
                 told[item.recipient] = ListUsed(address=to.address, list_id=to.header_id, sid=f"{item.id:x}")
         queue.add(
             tx,

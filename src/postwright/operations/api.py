@@ -177,7 +177,7 @@ class Levers(Controller):
             raise NotAllowed
         filter = await _filter_of(db, principal, fields)
         await sources.refresh()
-        other = target(fields.to_source_ip, fields.to_smarthost, sources.addresses)
+        other = target(fields.to_source_ip, fields.to_pool, fields.to_smarthost, sources)
         operator = _operator(db, clock, sources, principal, request)
         if fields.dry_run:
             return schemas.done(REROUTE, await operator.look(Selection(filter)), [], dry_run=True)

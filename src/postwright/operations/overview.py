@@ -66,8 +66,10 @@ def overview(tx: Read, now: int, account_id: str | None, owner: str | None) -> O
     }
     providers: Counter[str] = Counter()
     sites: list[SiteDepth] = []
-    for site, count, held, oldest in queue.depth_of_sites(tx, account_id, 10_000):
-        provider = facts.provider(site)
+    depths = queue.depth_of_sites(tx, account_id, 10_000)
+    noted = queue.noted_providers(tx, [depth[0] for depth in depths])
+    for site, count, held, oldest in depths:
+        provider = noted.get(site) or facts.provider(site)
         providers[provider] += count
         if len(sites) < SITES:
             sites.append(SiteDepth(site, provider, count, held, oldest))

@@ -66,9 +66,10 @@ class RequeueForm(Scope, kw_only=True):
 
 
 class RerouteForm(Scope, kw_only=True):
-    """What to send another way: from source addresses (with commas), or over a smarthost (host:port)."""
+    """What to send another way: from source addresses (with commas), from a pool (its id), or over a host:port."""
 
     to_source_ip: str = ""
+    to_pool: str = ""
     to_smarthost: str = ""
     note: str = ""
     dry_run: bool = False

@@ -39,18 +39,16 @@ class Selection(msgspec.Struct, frozen=True):
     def where(self) -> Where:
         """As much of it as the queue can tell by itself."""
         filter = self.filter
-        sites: tuple[str, ...] | None = None
-        not_sites: tuple[str, ...] = ()
-        if filter.provider:
-            if filter.provider.lower() == _OTHER:
-                not_sites = facts.known_domains()
-            else:
-                sites = facts.domains_of(filter.provider)
-        if filter.recipient_domain:
-            chosen = filter.recipient_domain
-            fits = (sites is None or chosen in sites) and chosen not in not_sites
-            sites = (chosen,) if fits else ()
-        return Where(filter.account or None, filter.domain_id or None, sites, not_sites, self.states)
+        is_other = filter.provider.lower() == _OTHER
+        return Where(
+            filter.account or None,
+            filter.domain_id or None,
+            filter.recipient_domain or None,
+            filter.provider or None,
+            named=() if is_other else facts.domains_of(filter.provider),
+            not_named=facts.known_domains() if is_other else (),
+            states=self.states,
+        )
 
     def takes(self, row: Waiting, meta: Meta | None, source: str) -> bool:
         """The rest of it."""
@@ -90,8 +88,10 @@ def select(tx: Read, choice: Choice, owner: str | None, *, everywhere: bool) -> 
         if found is None or (account and found.account_id != account):
             raise domains.DomainNotFound("Domain not found")
         domain_id = found.id
-    if choice.provider and choice.provider.lower() not in [each.lower() for each in facts.providers()]:
-        raise BadLever(f"Unknown provider; known are {', '.join(facts.providers())}")
+    if choice.provider:
+        known = dict.fromkeys((*facts.providers(), *queue.provider_names(tx)))
+        if choice.provider.lower() not in [each.lower() for each in known]:
+            raise BadLever(f"Unknown provider; known are {', '.join(known)}")
     recipient_domain = _ascii(choice.recipient_domain, "recipient_domain") if choice.recipient_domain else ""
     return Filter(
         account=account,

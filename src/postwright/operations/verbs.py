@@ -241,13 +241,17 @@ class NoSuchRule(BadLever):
     message = "There is no such rule"
 
 
-def target(source_ips: str, smarthost: str, declared: Sequence[str]) -> Target:
+def target(source_ips: str, pool: str, smarthost: str, sources: Sources) -> Target:
     """The other way, from what an operator wrote. Raises BadLever."""
-    if bool(source_ips) == bool(smarthost):
-        raise BadLever("Give either to_source_ip or to_smarthost")
+    if [bool(source_ips), bool(pool), bool(smarthost)].count(True) != 1:
+        raise BadLever("Give one of to_source_ip, to_pool and to_smarthost")
+    if pool:
+        if not sources.in_pool(pool.strip()):
+            raise BadLever(f"{pool[:200]}: no pool of this installation with an address in it")
+        return Target(pool=pool.strip())
     if source_ips:
         addresses = tuple(part.strip() for part in source_ips.split(",") if part.strip())
-        unknown = [address for address in addresses if address not in declared]
+        unknown = [address for address in addresses if address not in sources.addresses]
         if unknown or not addresses:
             raise BadLever(f"{', '.join(unknown)[:200]}: no source address of this installation")
         return Target(source_ips=addresses)

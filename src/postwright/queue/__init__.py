@@ -1,6 +1,7 @@
 """What will happen to each recipient: rows due at a time.
 
-Table: `queue`, one row for a recipient that is not finished. States:
+Tables: `site_providers` (who runs the mailboxes of recipient domains), and `queue`, one row for a recipient that is
+not finished. States:
 
     queued -> leased -> (gone | queued | parked | held)      parked -> leased      held -> queued
 
@@ -33,6 +34,7 @@ from .operating import (
     of_message,
     release,
 )
+from .providers import note_providers, noted_providers, provider_names
 from .service import (
     LEASE_SECONDS,
     Item,
@@ -83,9 +85,12 @@ __all__ = [
     "held_rules",
     "hold",
     "hurry",
+    "note_providers",
+    "noted_providers",
     "of_message",
     "park",
     "parked_sites",
+    "provider_names",
     "purge",
     "recover",
     "recover_of",

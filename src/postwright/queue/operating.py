@@ -44,12 +44,18 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Where(msgspec.Struct, frozen=True):
-    """Which recipients; None: any. `sites` are recipient domains, `not_sites` all others."""
+    """Which recipients; None: any. `site` is a recipient domain.
+
+    `provider` runs the recipient's mailbox: as delivery noted, else where the domain's name tells: it is one of
+    `named`, or one of all but `not_named`.
+    """
 
     account_id: str | None = None
     domain_id: str | None = None
-    sites: tuple[str, ...] | None = None
-    not_sites: tuple[str, ...] = ()
+    site: str | None = None
+    provider: str | None = None
+    named: tuple[str, ...] = ()
+    not_named: tuple[str, ...] = ()
     states: tuple[int, ...] | None = None
 
 

@@ -63,3 +63,12 @@ queue = Table(
     Index("ix_queue_held", "parked", sqlite_where=_held, postgresql_where=_held),
     Index("ix_queue_leased", "lease_until", sqlite_where=_leased, postgresql_where=_leased),
 )
+
+# Who runs the mailboxes of recipient domains, where their MX hosts say something else than their names do.
+site_providers = Table(
+    "site_providers",
+    metadata,
+    Column("site", Text, primary_key=True),
+    Column("provider", Text, nullable=False),
+    Column("seen_at", Micros, nullable=False, index=True),
+)

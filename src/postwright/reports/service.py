@@ -22,7 +22,7 @@ _COMPLAINTS = Counter(
 )
 
 # A mark is good for 30 days (delivery-engineering.md 5.2) after the latest time a message can be due and tried.
-LIFETIME = (30 + 8) * 86400 * SECOND
+LIFETIME = (30 + 10) * 86400 * SECOND
 # The copy was on its way before we heard of it: an event of a message is never older than the message.
 _SLACK = 60 * SECOND
 _DELIVERIES = ("delivered", "accepted")

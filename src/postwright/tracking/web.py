@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote
 
 from postwright import domains
+from postwright.kernel import metrics
 from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db, StoreUnavailable
 from postwright.mail.addresses import AddressError, to_ascii
@@ -37,6 +38,9 @@ _COMMON = [
     (b"x-content-type-options", b"nosniff"),
 ]
 _HSTS = (b"strict-transport-security", b"max-age=31536000")  # a year; of this host alone
+_TOKEN_ERRORS = metrics.Counter(
+    "track_token_errors_total", "Links and pixels whose token is not ours, or not for this host.", ("kind",)
+)
 _MAX_BODY = 16_384  # octets of an unsubscribe request
 # What may stand in a Location as it is: the reserved and unreserved of RFC 3986, and "%" of what is escaped already.
 _AS_IT_IS = "!#$%&'()*+,/:;=?@[]~-._"
@@ -93,6 +97,7 @@ class TrackingDoor:
     async def _click(self, scope: Any, headers: dict[bytes, bytes], host: str, token: str, send: Any) -> None:
         click = self._tokens.click(host, token)
         if click is None or not click.url[:8].lower().startswith(("http://", "https://")):
+            _TOKEN_ERRORS.labels("click").inc()
             await _html(send, 404, pages.missing())
             return
         self._keep(scope, headers, "clicked", click, click.url)
@@ -102,6 +107,8 @@ class TrackingDoor:
         who = self._tokens.open(host, token.removesuffix(".png").removesuffix(".gif"))
         if who is not None:
             self._keep(scope, headers, "opened", who, "")
+        else:
+            _TOKEN_ERRORS.labels("open").inc()
         # An image for whoever asks: a broken one in a message helps nobody.
         await _answer(send, 200, _PIXEL, b"image/gif", [(b"cross-origin-resource-policy", b"cross-origin")])
 
@@ -125,6 +132,7 @@ class TrackingDoor:
     ) -> None:
         asked = self._tokens.unsubscribe(host, token)
         if asked is None:
+            _TOKEN_ERRORS.labels("unsubscribe").inc()
             await _html(send, 404, pages.missing())
             return
         if scope["method"] != "POST":

@@ -36,6 +36,7 @@ _SENDABLE = Prepared(
         domains.c.require_tls,
         domains.c.skip_verification,
         domains.c.archive_to,
+        domains.c.queue_lifetime,
         accounts.c.status,
         accounts.c.may_send,
         message_limits.c.maximum,
@@ -121,10 +122,8 @@ def sendable(tx: Read, domain_id: str) -> Sendable | None:
     rows = tx.fetch(_SENDABLE, (domain_id,))
     if not rows:
         return None
-    state, is_disabled, kind, tracking, checks, scheme, prefix, name, required, trusting, archive = rows[0][
-        :11
-    ]
-    status, may_send, maximum = rows[0][11:]
+    state, is_disabled, kind, tracking, checks, scheme, prefix, name, required, trusting = rows[0][:10]
+    archive, lifetime, status, may_send, maximum = rows[0][10:]
     return Sendable(
         state=state,
         is_disabled=bool(is_disabled),
@@ -134,6 +133,7 @@ def sendable(tx: Read, domain_id: str) -> Sendable | None:
         require_tls=bool(required),
         skip_verification=bool(trusting),
         archive_to=archive,
+        queue_lifetime=lifetime,
         account_status=Status(status),
         account_may_send=bool(may_send),
         is_limited=maximum is not None,

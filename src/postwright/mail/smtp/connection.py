@@ -30,6 +30,7 @@ class Connection(asyncio.Protocol):
         self._body: bytearray | None = None  # the message being received
         self._oversized = False
         self._task: asyncio.Task[Any] | None = None
+        self._stage = "CONNECT"  # the command that is answered; MESSAGE: what came after DATA
         self._errors = 0
         self._closing = False
         self._deaf = False  # the peer does not read what we say
@@ -251,7 +252,7 @@ class Connection(asyncio.Protocol):
     def _say(self, reply: Reply) -> None:
         self._out.append(reply.wire())
         if reply.code >= 400 and self._policy.on_refusal is not None:
-            self._policy.on_refusal(reply)
+            self._policy.on_refusal(self._stage, reply)
 
     def _error(self, reply: Reply) -> None:
         self._errors += 1

@@ -87,7 +87,9 @@ class Policy:
         self.logins = logins or Logins()  # one for all doors that know the same passwords
         self.connections: set[Connection] = set()
         self.draining = False
-        self.on_refusal: Callable[[Reply], None] | None = None  # told of every refusal, for who counts
+        # For who counts: told of every refusal and the command that got it, and of TLS that did not come about.
+        self.on_refusal: Callable[[str, Reply], None] | None = None
+        self.on_tls_failure: Callable[[], None] | None = None
 
     async def connect(self, session: Session) -> Decision:
         """Before the greeting."""

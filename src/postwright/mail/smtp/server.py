@@ -51,6 +51,7 @@ class SmtpServer(Connection):
         verb, _, rest = line.partition(b" ")
         verb = verb.upper()
         handler = self._verbs.get(verb)
+        self._stage = verb.decode("ascii") if handler is not None else "UNKNOWN"
         if self._policy.strict_dialogue:
             if handler is None and not self._session.helo:
                 self._end(replies.UNKNOWN)  # a browser, or worse: what follows is no SMTP either
@@ -70,6 +71,7 @@ class SmtpServer(Connection):
 
     def _received(self, data: bytes, *, oversized: bool) -> None:
         self._messages += 1
+        self._stage = "MESSAGE"
         sender, recipients, utf8 = self._sender or "", tuple(self._recipients), self._utf8
         self._forget()
         if oversized:
@@ -212,6 +214,8 @@ class SmtpServer(Connection):
                 self._transport, self, self._policy.tls, server_side=True, ssl_handshake_timeout=30.0
             )
         except (OSError, TimeoutError):  # ssl.SSLError is an OSError
+            if self._policy.on_tls_failure is not None:
+                self._policy.on_tls_failure()
             self.abort()
             return
         if transport is None:

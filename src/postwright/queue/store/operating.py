@@ -8,6 +8,7 @@ from sqlalchemy import and_, bindparam, case, delete, func, literal_column, or_,
 from postwright.kernel.db import Prepared, Read, Write
 
 from ..tables import HELD, LEASED, PARKED, QUEUED, queue
+from .providers import runs
 
 if TYPE_CHECKING:
     from ..operating import Where
@@ -66,10 +67,11 @@ def browse(tx: Read, where: "Where", after: int, limit: int) -> Sequence[Any]:
         stmt = stmt.where(queue.c.account_id == where.account_id)
     if where.domain_id is not None:
         stmt = stmt.where(queue.c.domain_id == where.domain_id)
-    if where.sites is not None:
-        stmt = stmt.where(queue.c.site.in_(where.sites))
-    if where.not_sites:
-        stmt = stmt.where(queue.c.site.not_in(where.not_sites))
+    if where.site is not None:
+        stmt = stmt.where(queue.c.site == where.site)
+    if where.provider is not None:
+        named = queue.c.site.not_in(where.not_named) if where.not_named else queue.c.site.in_(where.named)
+        stmt = stmt.where(runs(where.provider, named))
     if where.states is not None:
         stmt = stmt.where(queue.c.state.in_(where.states))
     return tx.rows(stmt.order_by(queue.c.id).limit(limit))
