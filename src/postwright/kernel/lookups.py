@@ -50,7 +50,7 @@ def _read_any_tlsa(rdclass: Any, rdtype: Any, parser: Any, origin: Any = None) -
         return dns.rdata.GenericRdata(rdclass, rdtype, parser.get_remaining())
 
 
-TLSA.from_wire_parser = _read_any_tlsa
+TLSA.from_wire_parser = _read_any_tlsa  # type: ignore[method-assign,assignment]
 
 
 class State(Enum):
