@@ -15,6 +15,7 @@ from postwright.apps.context import Context
 from postwright.apps.http import build
 from postwright.kernel.clock import ManualClock
 from postwright.kernel.db import Db, lease_node
+from postwright.kernel.http import Front
 from postwright.kernel.ids import Sequence
 from postwright.kernel.outgoing import Outgoing
 from postwright.kernel.secrets import Vault
@@ -22,6 +23,7 @@ from postwright.kernel.settings import load
 from postwright.spool import Spool
 
 _PAIR = domains.new_key(1024)  # one for all: making them is what takes time
+_FRONTS: dict[str, list[Front]] = {}  # by public URL: applications that no test uses at the moment
 
 
 @dataclass
@@ -95,6 +97,9 @@ async def world(db: Db, folder: Path, **settings: str) -> AsyncIterator[World]:
         capture_port=folder / "capture.port",
     )
     async with Outgoing(loaded) as outgoing:
-        transport = httpx.ASGITransport(app=build(context, outgoing), client=("192.0.2.1", 5))  # type: ignore[arg-type]
+        spare = _FRONTS.setdefault(loaded.public_url, [])
+        front = build(context, outgoing, like=spare.pop() if spare else None)
+        transport = httpx.ASGITransport(app=front, client=("192.0.2.1", 5))  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="https://api.test") as client:
             yield World(context, client)
+        spare.append(front)

@@ -16,7 +16,7 @@ from postwright.certificates import Keyring
 from postwright.certificates.web import ChallengeDoor
 from postwright.delivery import Sources
 from postwright.kernel.db import Read
-from postwright.kernel.http import make_app
+from postwright.kernel.http import Front, make_app
 from postwright.kernel.http.openapi import OpenApi
 from postwright.kernel.http.server import BoundedProtocol
 from postwright.kernel.outgoing import Outgoing
@@ -40,8 +40,13 @@ BACKLOG = 1024
 KEEP_ALIVE_SECONDS = 75
 
 
-def build(context: Context, outgoing: Outgoing, changes: Changes | None = None) -> ASGIApp:
-    """The application of one process. Somebody has to run its `changes`."""
+def build(
+    context: Context, outgoing: Outgoing, changes: Changes | None = None, like: Front | None = None
+) -> Front:
+    """The application of one process. Somebody has to run its `changes`.
+
+    `like`: one that was built with such settings, and is not used any more.
+    """
     served = (*CONTROLLERS, *health.CONTROLLERS, *metrics.CONTROLLERS, OpenApi)
     settings = context.settings
     rates = Rates(settings.http_processes) if settings.limits_on else None
@@ -71,13 +76,17 @@ def build(context: Context, outgoing: Outgoing, changes: Changes | None = None) 
         "scraper": metrics.Scraper(context.settings, context.db, context.clock),
         "installation": domains.Installation.of(context.settings, context.hostname),
     }
+    guards, watch = [authenticator.guard], watcher(context.clock)
+    if like is not None:
+        like.bind(constants, guards, watch)
+        return like
     return make_app(
         (*served, *planned_controllers(served)),
         constants=constants,
         dependencies={"principal": auth.principal, "tenant": domains.scope_finder()},
-        guards=[authenticator.guard],
-        watch=watcher(context.clock),
-        public_url=context.settings.public_url,
+        guards=guards,
+        watch=watch,
+        public_url=settings.public_url,
     )
 
 

@@ -1,4 +1,8 @@
-"""A whole Postwright, started as its users start it, in processes of its own."""
+"""A whole Postwright in processes of its own, as its users start it.
+
+Its modules, seconds of work to import, are imported once for all servers of a test run: each is forked from a process
+that has them. Give `command` to start one from nothing.
+"""
 
 import asyncio
 import os
@@ -6,7 +10,10 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from multiprocessing import current_process, get_context
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,10 +27,32 @@ START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 _POLL = 0.02
 _LOG_TAIL = 20_000
+_PROGRAM = "postwright.apps.cli"
 
 
 class ServerError(RuntimeError):
     """The program did not start or did not end; the text has the end of its log."""
+
+
+class _Forked:
+    """A server's supervisor, forked; with the part of `asyncio.subprocess.Process` that is used here."""
+
+    def __init__(self, process: ForkServerProcess) -> None:
+        self._process = process
+        assert process.pid is not None
+        self.pid = process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    async def wait(self) -> int:
+        while (code := self._process.exitcode) is None:  # noqa: ASYNC110 - it tells nobody of its end
+            await asyncio.sleep(_POLL)
+        return code
 
 
 class Server:
@@ -37,7 +66,7 @@ class Server:
     def __init__(self, folder: Path, command: Sequence[str] = (), **settings: str) -> None:
         http, submission, mx = free_ports(3)
         self.folder = folder
-        self._command = command or (str(Path(sys.executable).with_name("postwright")), "serve")
+        self._command = command
         self.api_key = settings.get("api_key", secrets.token_hex(16))
         self.smtp = ("127.0.0.1", submission)
         self.mx = ("127.0.0.1", mx)
@@ -50,23 +79,26 @@ class Server:
             "api_key": self.api_key,
         } | settings
         self.base_url = f"http://{self.settings['http']}"
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | _Forked | None = None
 
     async def start(self) -> None:
         """Start it and return when its health page answers 200. Raises ServerError."""
         self.folder.mkdir(parents=True, exist_ok=True)
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("POSTWRIGHT_")}
         ours = {f"POSTWRIGHT_{name.upper()}": value for name, value in self.settings.items()}
-        with self.log.open("ab") as output:
-            self._process = await asyncio.create_subprocess_exec(
-                *self._command,
-                cwd=self.folder,
-                env=inherited | ours,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,  # a process group of its own, to be killed as a whole
-            )
+        if self._command:
+            with self.log.open("ab") as output:
+                self._process = await asyncio.create_subprocess_exec(
+                    *self._command,
+                    cwd=self.folder,
+                    env=inherited | ours,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,  # a process group of its own, to be killed as a whole
+                )
+        else:
+            self._process = await asyncio.to_thread(_fork, self.folder, inherited | ours, self.log)
         try:
             await self._ready()
         except BaseException:
@@ -146,3 +178,26 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.kill()
+
+
+def _fork(folder: Path, environment: Mapping[str, str], log: Path) -> _Forked:
+    context = get_context("forkserver")
+    context.set_forkserver_preload([_PROGRAM])
+    # A daemon, so that the end of a test run does not wait for a server that a broken test left running.
+    process = context.Process(target=_serve, args=(folder, dict(environment), log), daemon=True)
+    process.start()
+    return _Forked(process)
+
+
+def _serve(folder: Path, environment: dict[str, str], log: Path) -> None:
+    """In the new process: be `postwright serve`."""
+    os.setsid()  # a process group of its own, to be killed as a whole
+    current_process()._config["daemon"] = False  # type: ignore[attr-defined]  # it has children of its own
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    for standard in (1, 2):
+        os.dup2(output, standard)
+    os.close(output)
+    sys.exit(import_module(_PROGRAM).main(["serve"]))

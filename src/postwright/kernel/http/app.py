@@ -99,8 +99,19 @@ class Front:
     drops; OPTIONS lists the methods of a path; every answer has X-Request-Id.
     """
 
-    def __init__(self, litestar: Litestar) -> None:
+    def __init__(self, litestar: Litestar, operations: Sequence[Operation]) -> None:
         self.litestar = litestar
+        self._operations = operations
+
+    def bind(
+        self, constants: Mapping[str, object], guards: Sequence[Guard] = (), watch: Watch | None = None
+    ) -> None:
+        """Serve with other objects of the same names.
+
+        Registering hundreds of operations takes most of a second, which each of a thousand tests would pay.
+        """
+        for operation in self._operations:
+            operation.bind(constants, guards, watch)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one connection event stream."""
@@ -205,10 +216,13 @@ def make_app(
         logging_config=None,
         lifespan=list(lifespan),
     )
+    operations: list[Operation] = []
     for route in litestar.routes:
         for handler in getattr(route, "route_handlers", ()):
-            if not isinstance(handler, Operation) and handler.http_methods != {"OPTIONS"}:
+            if isinstance(handler, Operation):
+                operations.append(handler)
+            elif handler.http_methods != {"OPTIONS"}:
                 raise TypeError(f"{handler}: declare it with the verbs of kernel.http, with id and access")
-            if isinstance(handler, Operation) and not handler.opt["reads"]:
-                handler.watch = watch
-    return Front(litestar)
+    front = Front(litestar, operations)
+    front.bind({**(constants or {}), "base_url": None}, guards, watch)
+    return front

@@ -151,6 +151,12 @@ class Operation(HTTPRouteHandler):
         for name in self._wanted:
             self._plan(name, known, providers, ())
 
+    def bind(self, constants: Mapping[str, object], guards: Sequence[Guard], watch: Watch | None) -> None:
+        """Serve with these objects from now on."""
+        self._constants = {name: constants[name] for name in self._constants}
+        self._guards = [] if self.access == PUBLIC else list(guards)
+        self.watch = None if self.opt["reads"] else watch
+
     def full_paths(self) -> list[str]:
         """The paths from the root, in the order of declaration."""
         prefix = "".join(getattr(layer, "path", "").rstrip("/") for layer in self.ownership_layers[:-1])
