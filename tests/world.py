@@ -49,10 +49,10 @@ class World:
         self.clock.advance(0.001)  # the first account runs the installation
         self.two = self.tenant("two.example.org")
 
-    def tenant(self, name: str) -> Tenant:
-        """Another account with a domain."""
+    def tenant(self, name: str, parent_id: str | None = None) -> Tenant:
+        """Another account with a domain; below `parent_id`, a subaccount."""
         now, vault = self.clock.now(), self.context.vault
-        account_id = self.db.write_now(accounts.create_account, now, name, f"owner@{name}", vault)
+        account_id = self.db.write_now(accounts.create_account, now, name, f"owner@{name}", vault, parent_id)
         self.db.write_now(
             domains.create_first, now, vault, account_id, name, _PAIR, sandbox=False, postmaster_hash=""
         )

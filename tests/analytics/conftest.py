@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from postwright import accounts, domains, events
+from postwright import domains, events
 from postwright.analytics import Ledger, Sealer
 from postwright.kernel.db import Db
 from tests.world import Tenant, World, world
@@ -73,14 +73,7 @@ class Stage:
 
     def child(self, name: str) -> Tenant:
         """A subaccount of `one` with a domain."""
-        made = self.api.tenant(name)
-        self.api.db.write_now(_adopt, made.account_id, self.api.one.account_id)
-        return made
-
-
-def _adopt(tx: Any, child: str, parent: str) -> None:
-    table = accounts.accounts
-    tx.run(table.update().where(table.c.id == child).values(parent_id=parent))
+        return self.api.tenant(name, self.api.one.account_id)
 
 
 @pytest.fixture

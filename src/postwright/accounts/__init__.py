@@ -39,7 +39,7 @@ from .service import (
 )
 from .sessions import COOKIE, Keyring, csrf_token
 from .signing import SigningKeys
-from .subaccounts import closed, mark_emptied, must_be_able_to_send
+from .subaccounts import closed, is_stopped, mark_emptied, must_be_able_to_send, stopped
 from .tables import accounts, api_keys, message_limits
 
 __all__ = [
@@ -79,10 +79,12 @@ __all__ = [
     "delete_sessions",
     "family",
     "get_key",
+    "is_stopped",
     "mark_emptied",
     "message_limits",
     "must_be_able_to_send",
     "signing_key",
     "spend",
+    "stopped",
     "user_sessions",
 ]

@@ -101,6 +101,8 @@ def close(tx: Write, now: int, parent_id: str, account_id: str) -> None:
 
 
 closed = store.closed
+stopped = store.stopped
+is_stopped = store.is_stopped
 
 
 def mark_emptied(tx: Write, now: int, account_id: str) -> None:

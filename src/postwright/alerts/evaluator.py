@@ -1,7 +1,6 @@
 """Judges thresholds on schedule."""
 
 import logging
-import re
 from decimal import Decimal
 from typing import Final
 
@@ -23,7 +22,8 @@ from postwright.kernel.db import Db, Read, Write
 from postwright.kernel.ids import hex_id
 
 from . import service
-from .records import SEND_ALERT, Hit, SendAlert
+from .periods import silence, start
+from .records import NOTHING_COUNTS, Hit, Threshold
 from .store import settings, thresholds
 
 log = logging.getLogger("postwright.alerts")
@@ -32,9 +32,6 @@ INTERVAL_SECONDS: Final = 60
 BATCH: Final = 100
 MAX_HITS: Final = 200  # of one threshold at a time: more values would be as many messages
 KEEP_SECONDS: Final = 90 * 86400  # hits that are over
-_PERIOD = re.compile(r"([0-9]{1,3})([hd])", re.ASCII)
-_HOURS: Final = {"h": 1, "d": 24}
-MAX_HOURS: Final = 30 * 24
 _COMPARE: Final = {
     "=": Decimal.__eq__,
     "!=": Decimal.__ne__,
@@ -43,13 +40,6 @@ _COMPARE: Final = {
     ">": Decimal.__gt__,
     ">=": Decimal.__ge__,
 }
-
-
-def seconds(period: str) -> int | None:
-    """How long a period such as `1h` or `1d` is; None when it is not one, or too long."""
-    found = _PERIOD.fullmatch(period.strip().lower())
-    hours = int(found[1]) * _HOURS[found[2]] if found else 0
-    return hours * 3600 if 0 < hours <= MAX_HOURS else None
 
 
 class Evaluator:
@@ -73,7 +63,7 @@ class Evaluator:
         await self._db.write(thresholds.expire_hits, self._clock.now() - KEEP_SECONDS * SECOND, 1000)
         return done
 
-    async def _judge(self, alert: SendAlert) -> bool:
+    async def _judge(self, alert: Threshold) -> bool:
         now = self._clock.now()
         if not await self._db.write(thresholds.claim, alert, now):
             return False
@@ -86,21 +76,29 @@ class Evaluator:
         await self._db.write(record, alert, now, found)
         return True
 
-    async def _values(self, alert: SendAlert, now: int) -> dict[str, Decimal]:
-        """The rate of each value of the dimension that has one."""
+    async def _values(self, alert: Threshold, now: int) -> dict[str, Decimal]:
+        """The rate or number of each value of the dimension that has one."""
         accounts = await self._db.read(_accounts, alert)
-        part, whole = RATES[alert.metric]
+        # An account that did nothing has a number too; a rate it has not.
+        none = dict.fromkeys(accounts, Decimal(0)) if alert.dimension == "subaccount" else {}
+        if alert.metric in NOTHING_COUNTS:
+            return none
+        metrics = RATES.get(alert.metric, (alert.metric,))
         question = Question(
             accounts=accounts,
-            low=now - (seconds(alert.period) or 3600) * SECOND,
+            low=start(alert.period, now) or now - 3600 * SECOND,
             high=now + SECOND,
-            metrics=(part, whole),
+            metrics=metrics,
             dimensions=(alert.dimension,),
             predicates=tuple(
                 Predicate(each.dimension, each.comparator, tuple(each.values)) for each in alert.filters
             ),
         )
         figures = await counts(self._ledger, question)
+        if alert.metric not in RATES:
+            counted = {str(group.values[0]): Decimal(group.metrics[alert.metric]) for group in figures.groups}
+            return counted if alert.filters else none | counted
+        part, whole = RATES[alert.metric]
         found: dict[str, Decimal] = {}
         for group in figures.groups:
             some, all_ = int(group.metrics[part]), int(group.metrics[whole])
@@ -111,13 +109,13 @@ class Evaluator:
         return found
 
 
-def _accounts(tx: Read, alert: SendAlert) -> tuple[str, ...]:
+def _accounts(tx: Read, alert: Threshold) -> tuple[str, ...]:
     across = alert.dimension == "subaccount" or any(each.dimension == "subaccount" for each in alert.filters)
     children = settings.children(tx, alert.account_id) if across else []
     return (alert.account_id, *children)
 
 
-def record(tx: Write, alert: SendAlert, now: int, found: dict[str, Decimal]) -> None:
+def record(tx: Write, alert: Threshold, now: int, found: dict[str, Decimal]) -> None:
     """Write which values pass the threshold, and tell of those that did not do so just now."""
     if not thresholds.is_current(tx, alert, now):
         return  # changed or deleted while we counted
@@ -125,7 +123,7 @@ def record(tx: Write, alert: SendAlert, now: int, found: dict[str, Decimal]) -> 
     passing = sorted(value for value, rate in found.items() if compare(rate, limit))[:MAX_HITS]
     known = {hit.dimension_value: hit for hit in thresholds.fresh_hits(tx, alert.id, now)}
     for value in passing:
-        latest = _text(found[value])
+        latest = _text(alert, found[value])
         if value in known:
             changes = {"triggered": True, "updated_at": now, "expires_at": 0, "latest_value": latest}
             thresholds.set_hit(tx, known[value].id, changes)
@@ -141,21 +139,21 @@ def record(tx: Write, alert: SendAlert, now: int, found: dict[str, Decimal]) -> 
         )
         thresholds.add_hit(tx, alert.id, hit)
         facts = _facts(alert, value, latest)
-        service.announce(tx, now, alert.account_id, SEND_ALERT, facts, channels=alert.channels, to_owner=True)
-    ends = now + (seconds(alert.period) or 3600) * SECOND
+        service.announce(tx, now, alert.account_id, alert.kind, facts, channels=alert.channels, to_owner=True)
+    ends = silence(alert.period, now)
     for value, hit in known.items():
         if hit.triggered and value not in passing:
             over: dict[str, object] = {"triggered": False, "updated_at": now, "expires_at": ends}
             if value in found:
-                over["latest_value"] = _text(found[value])
+                over["latest_value"] = _text(alert, found[value])
             thresholds.set_hit(tx, hit.id, over)
 
 
-def _text(rate: Decimal) -> str:
-    return f"{rate:.4f}"
+def _text(alert: Threshold, value: Decimal) -> str:
+    return f"{value:.4f}" if alert.metric in RATES else f"{value:.0f}"
 
 
-def _facts(alert: SendAlert, value: str, latest: str) -> dict[str, object]:
+def _facts(alert: Threshold, value: str, latest: str) -> dict[str, object]:
     shown = value or "(none)"
     return {
         "message": (

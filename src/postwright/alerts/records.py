@@ -7,7 +7,8 @@ import msgspec
 Channel = Literal["email", "webhook", "slack"]
 CHANNELS: Final = ("email", "webhook", "slack")
 SEND_ALERT: Final = "send_alert"
-# What one can be told of: the published types, and ours for thresholds.
+LIMIT: Final = "limit_threshold"
+# What one can be told of: the published types, and ours for the two kinds of thresholds.
 TYPES: Final = (
     "ip_listed",
     "ip_delisted",
@@ -16,7 +17,11 @@ TYPES: Final = (
     "validation_job",
     "validation_preview",
     SEND_ALERT,
+    LIMIT,
 )
+
+# Published metrics of limits that count what other products do: of those there is none, ever.
+NOTHING_COUNTS: Final = ("email_preview_success_count", "seed_test_count")
 
 
 class Targets(msgspec.Struct, omit_defaults=True):
@@ -47,11 +52,12 @@ class Filter(msgspec.Struct, frozen=True):
     values: list[str]
 
 
-class SendAlert(msgspec.Struct, frozen=True, kw_only=True):
-    """A threshold on a rate. Times in microseconds, 0 for never."""
+class Threshold(msgspec.Struct, frozen=True, kw_only=True):
+    """A threshold on a rate (kind `SEND_ALERT`) or on a number (`LIMIT`). Times in microseconds, 0 for never."""
 
     id: str
     account_id: str
+    kind: str
     name: str
     metric: str
     comparator: str

@@ -1,13 +1,13 @@
 """Requests and replies of the alert operations."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
 from postwright.kernel.http import dates
 from postwright.kernel.http.paging import Limit, Links, Offset
 
-from .records import Filter, Hit, SendAlert, Setting, Targets
+from .records import Filter, Hit, Setting, Targets, Threshold
 from .slack import SlackChannel
 
 # What Go clients send and expect for a time that is not set.
@@ -177,22 +177,27 @@ class FilterIn(msgspec.Struct, kw_only=True):
     values: list[str] = []
 
 
-class SendAlertIn(msgspec.Struct, kw_only=True):
-    """A threshold on a rate."""
+class LimitIn(msgspec.Struct, kw_only=True):
+    """A threshold on a number."""
 
     name: str = ""
     metric: str = ""
     comparator: str = ""
     limit: str = ""
     dimension: str = ""
-    alert_channels: list[str] = []
     filters: list[FilterIn] = []
     period: str = ""
     description: str = ""
 
 
-class SendAlertOut(msgspec.Struct):
-    """A threshold on a rate. Times that never were are of the year 1."""
+class SendAlertIn(LimitIn, kw_only=True):
+    """A threshold on a rate."""
+
+    alert_channels: list[str] = []
+
+
+class LimitOut(msgspec.Struct, kw_only=True):
+    """A threshold on a number. Times that never were are of the year 1."""
 
     id: str
     parent_account_id: str
@@ -203,7 +208,6 @@ class SendAlertOut(msgspec.Struct):
     updated_at: str
     last_checked: str
     description: str
-    alert_channels: list[str]
     filters: list[Filter]
     metric: str
     comparator: str
@@ -212,8 +216,21 @@ class SendAlertOut(msgspec.Struct):
     period: str
 
 
-class SendAlerts(msgspec.Struct):
-    """All thresholds of an account."""
+class SendAlertOut(LimitOut, kw_only=True):
+    """A threshold on a rate. Times that never were are of the year 1."""
+
+    alert_channels: list[str]
+
+
+class LimitList(msgspec.Struct):
+    """All thresholds on numbers of an account."""
+
+    items: list[LimitOut]
+    total: int
+
+
+class SendAlertList(msgspec.Struct):
+    """All thresholds on rates of an account."""
 
     items: list[SendAlertOut]
     total: int
@@ -258,29 +275,37 @@ def time(at: int) -> str:
     return dates.rfc3339(at) if at else _NEVER
 
 
-def send_alert(alert: SendAlert, parent: str | None) -> SendAlertOut:
-    """A threshold as clients see it; `parent` is the account that a subaccount belongs to."""
-    return SendAlertOut(
-        id=alert.id,
-        parent_account_id=parent or alert.account_id,
-        subaccount_id=alert.account_id if parent else "",
-        account_group="",
-        name=alert.name,
-        created_at=time(alert.created_at),
-        updated_at=time(alert.updated_at),
-        last_checked=time(alert.last_checked),
-        description=alert.description,
-        alert_channels=alert.channels,
-        filters=alert.filters,
-        metric=alert.metric,
-        comparator=alert.comparator,
-        limit=alert.limit,
-        dimension=alert.dimension,
-        period=alert.period,
-    )
+def send_alert(alert: Threshold, parent: str | None) -> SendAlertOut:
+    """A threshold on a rate as clients see it; `parent` is the account that a subaccount belongs to."""
+    return SendAlertOut(**_shown(alert, parent), alert_channels=alert.channels)
 
 
-def hit(alert: SendAlert, found: Hit, parent: str | None) -> HitOut:
+def limit(alert: Threshold, parent: str | None) -> LimitOut:
+    """A threshold on a number as clients see it."""
+    return LimitOut(**_shown(alert, parent))
+
+
+def _shown(alert: Threshold, parent: str | None) -> dict[str, Any]:
+    return {
+        "id": alert.id,
+        "parent_account_id": parent or alert.account_id,
+        "subaccount_id": alert.account_id if parent else "",
+        "account_group": "",
+        "name": alert.name,
+        "created_at": time(alert.created_at),
+        "updated_at": time(alert.updated_at),
+        "last_checked": time(alert.last_checked),
+        "description": alert.description,
+        "filters": alert.filters,
+        "metric": alert.metric,
+        "comparator": alert.comparator,
+        "limit": alert.limit,
+        "dimension": alert.dimension,
+        "period": alert.period,
+    }
+
+
+def hit(alert: Threshold, found: Hit, parent: str | None) -> HitOut:
     """A hit as clients see it."""
     return HitOut(
         id=found.id,

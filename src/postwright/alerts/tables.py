@@ -47,6 +47,7 @@ send_alerts = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("account_id", Text, nullable=False),
+    Column("kind", Text, nullable=False, server_default="send_alert"),  # or limit_threshold
     Column("name", Text, nullable=False),
     Column("metric", Text, nullable=False),
     Column("comparator", Text, nullable=False),
@@ -59,7 +60,7 @@ send_alerts = Table(
     Column("created_at", Micros, nullable=False),
     Column("updated_at", Micros, nullable=False),
     Column("last_checked", Micros, nullable=False, index=True),
-    Index("ix_send_alerts_account_name", "account_id", "name", unique=True),
+    Index("ix_send_alerts_account_name", "account_id", "kind", "name", unique=True),
 )
 
 alert_hits = Table(

@@ -160,16 +160,16 @@ class Recorder:
 
     def hold(self, tx: Write, now: int, item: queue.Item, rule: levers.Rule) -> bool:
         """Keep a recipient back for an operator's rule. False: the rule has ended meanwhile, or the lease."""
-        if not levers.stands(tx, rule.id):
+        if not levers.stands(tx, rule):
             queue.give_back(tx, [item], now)
             return False
-        if not queue.hold(tx, item, levers.named(rule.id), now):
+        if not queue.hold(tx, item, rule.name, now):
             return False
         noted = journal.Record(
             outcome=journal.DELAYED,
             number=item.attempts + 1,
             cause="held",
-            decision=f"wait until {levers.named(rule.id)} is ended",
+            decision=f"wait until {rule.name} is ended" if rule.id else "wait until the account may send",
             description=rule.note,
         )
         journal.note(tx, now, item, noted)

@@ -63,7 +63,7 @@ class Target(msgspec.Struct, frozen=True, omit_defaults=True):
 class Rule(msgspec.Struct, frozen=True):
     """A standing decision. `owner` is the account that made it, whatever it matches."""
 
-    id: int
+    id: int  # 0: nobody's rule, an account sends nothing
     kind: str  # pause · reroute
     owner: str
     filter: Filter
@@ -71,3 +71,8 @@ class Rule(msgspec.Struct, frozen=True):
     note: str
     created_at: int  # microseconds
     created_by: str
+
+    @property
+    def name(self) -> str:
+        """What it is called in the rows it holds."""
+        return f"rule {self.id}" if self.id else f"account {self.owner}"

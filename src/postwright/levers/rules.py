@@ -1,10 +1,10 @@
 """The rules in memory, where delivery asks them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from postwright.kernel.db import Db
+from postwright.kernel.db import Db, Read
 from postwright.messages import facts
 
 from . import service
@@ -48,15 +48,17 @@ class Levers:
         self._pauses: tuple[Rule, ...] = ()
         self._reroutes: tuple[Rule, ...] = ()
         self.elsewhere: tuple[Rule, ...] = ()  # those that send to another host
+        self._stopped: Mapping[str, Rule] = {}  # by the ids of accounts that send nothing
 
     @property
     def any(self) -> bool:
         """Whether there is anything to ask."""
-        return bool(self._pauses or self._reroutes)
+        return bool(self._pauses or self._reroutes or self._stopped)
 
     async def refresh(self) -> None:
         """Read the rules anew."""
-        self.set(await self._db.read(service.rules))
+        rules, self._stopped = await self._db.read(_standing)
+        self.set(rules)
 
     def set(self, rules: Iterable[Rule]) -> None:
         """Go by these rules."""
@@ -68,8 +70,14 @@ class Levers:
 
     def pause(self, subject: Subject) -> Rule | None:
         """The rule that holds a recipient."""
+        if stopped := self._stopped.get(subject.account_id):
+            return stopped
         return next((rule for rule in self._pauses if matches(rule.filter, subject)), None)
 
     def reroute(self, subject: Subject) -> Rule | None:
         """The rule that sends a recipient another way."""
         return next((rule for rule in self._reroutes if matches(rule.filter, subject)), None)
+
+
+def _standing(tx: Read) -> tuple[list[Rule], dict[str, Rule]]:
+    return service.rules(tx), service.stopped(tx)

@@ -4,19 +4,19 @@ from typing import Any
 
 import msgspec
 
-from postwright import queue
+from postwright import accounts, queue
 from postwright.kernel.db import Db, Read, Write
 
 from . import store
-from .records import BadLever, Filter, Rule, Target
+from .records import PAUSE, BadLever, Filter, Rule, Target
 
 MAX_RULES = 1000
 _encode = msgspec.json.encode
-
-
-def named(rule_id: int) -> str:
-    """What a rule is called in the rows it holds."""
-    return f"rule {rule_id}"
+_NOTES = {
+    accounts.Status.OPEN: "sending is disabled for the account",
+    accounts.Status.DISABLED: "the account is disabled",
+    accounts.Status.CLOSED: "the account is closed",
+}
 
 
 def create(
@@ -45,6 +45,14 @@ def rules(tx: Read) -> list[Rule]:
     return [_rule(row) for row in store.every(tx)]
 
 
+def stopped(tx: Read) -> dict[str, Rule]:
+    """What holds mail without a rule of anybody's: accounts that send nothing now, by their ids."""
+    return {
+        account_id: Rule(0, PAUSE, account_id, Filter(account=account_id), None, _NOTES[status], 0, "")
+        for account_id, status in accounts.stopped(tx)
+    }
+
+
 def one(tx: Read, key: int) -> Rule | None:
     """One rule, or None."""
     row = store.of_id(tx, key)
@@ -56,9 +64,9 @@ def end(tx: Write, key: int) -> bool:
     return store.remove(tx, key) == 1
 
 
-def stands(tx: Write, key: int) -> bool:
+def stands(tx: Write, rule: Rule) -> bool:
     """Whether a rule holds now and until the end of this transaction."""
-    return store.stands(tx, key)
+    return store.stands(tx, rule.id) if rule.id else accounts.is_stopped(tx, rule.owner)
 
 
 async def sweep(db: Db, now: int) -> int:
@@ -72,7 +80,7 @@ async def sweep(db: Db, now: int) -> int:
 
 
 def _held(tx: Read) -> tuple[list[str], set[str]]:
-    return queue.held_rules(tx), {named(rule.id) for rule in rules(tx)}
+    return queue.held_rules(tx), {rule.name for rule in (*rules(tx), *stopped(tx).values())}
 
 
 def _rule(row: Any) -> Rule:

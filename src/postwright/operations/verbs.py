@@ -132,7 +132,7 @@ class Operator:
     async def _release(self, rule: Rule, progress: Progress | None, before: int) -> int:
         count = batches = 0
         while self._budget is None or batches < self._budget:
-            some = await self._db.write(queue.release, levers.named(rule.id), self._clock.now())
+            some = await self._db.write(queue.release, rule.name, self._clock.now())
             failpoints.hit("operations.batch")
             if not some:
                 break
@@ -149,15 +149,13 @@ class Operator:
         rule = levers.create(tx, now, kind, self._account_id, filter, target, note, self._who.id)
         if rule.id not in known:
             said = {"filter": filter.words, "note": note, "target": str(target) if target else None}
-            self._audit(tx, f"queue.{kind}", levers.named(rule.id), after=said)
+            self._audit(tx, f"queue.{kind}", rule.name, after=said)
         return rule
 
     def _end(self, tx: Write, rule: Rule) -> None:
         if levers.end(tx, rule.id):
             action = "queue.resume" if rule.kind == PAUSE else "queue.reroute.end"
-            self._audit(
-                tx, action, levers.named(rule.id), before={"filter": rule.filter.words, "note": rule.note}
-            )
+            self._audit(tx, action, rule.name, before={"filter": rule.filter.words, "note": rule.note})
 
     def _note(self, tx: Write, action: str, filter: Filter, *, after: object) -> None:
         self._audit(
@@ -279,4 +277,4 @@ def for_requeue(filter: Filter, now: int, *, scheduled: bool) -> Selection:
 
 def for_resume(rule: Rule) -> Selection:
     """What ending a rule lets go."""
-    return Selection(Filter(), BEING_HELD, rule=levers.named(rule.id))
+    return Selection(Filter(), BEING_HELD, rule=rule.name)

@@ -102,7 +102,7 @@ def why(
     around = _Now(
         now,
         last_beat(tx, "delivery"),
-        {levers.named(rule.id): rule for rule in levers.rules(tx)},
+        {rule.name: rule for rule in (*levers.rules(tx), *levers.stopped(tx).values())},
         active(tx, now) if waiting else [],
     )
     metas = messages.metas(tx, numbers) if waiting else {}
@@ -141,7 +141,7 @@ def _waiting(row: Waiting, now: _Now, meta: Meta | None, at: int, last: journal.
             return reason(
                 "held", "released", f"{row.parked} has ended, it is about to be released", row.lease_until
             )
-        return reason("held", "paused", _by(rule), row.lease_until, rule=rule.id)
+        return reason("held", *_by(rule), row.lease_until, rule=rule.id)
     if row.state == State.LEASED:
         if not delivering or row.lease_until < now.at:
             text = "the delivery process that had it has died; it comes back when its lease ends"
@@ -156,7 +156,7 @@ def _waiting(row: Waiting, now: _Now, meta: Meta | None, at: int, last: journal.
         return reason("queued", "no delivery process", "no delivery process is running", since)
     rule = _pausing(row, now, meta)
     if rule is not None:
-        return reason("held", "paused", _by(rule), max(rule.created_at, row.due_at), rule=rule.id)
+        return reason("held", *_by(rule), max(rule.created_at, row.due_at), rule=rule.id)
     return _due(row, now, reason)
 
 
@@ -197,9 +197,11 @@ def _pausing(row: Waiting, now: _Now, meta: Meta | None) -> Rule | None:
     return None
 
 
-def _by(rule: Rule) -> str:
+def _by(rule: Rule) -> tuple[str, str]:
+    if not rule.id:
+        return "account", f"held: {rule.note}"
     words = ", ".join(f"{name} {value}" for name, value in rule.filter.words.items()) or "everything"
-    return f"held by {levers.named(rule.id)} ({words}){': ' + rule.note if rule.note else ''}"
+    return "paused", f"held by {rule.name} ({words}){': ' + rule.note if rule.note else ''}"
 
 
 def _ended(

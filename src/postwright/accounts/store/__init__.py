@@ -4,16 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Select, bindparam, delete, func, insert, select, text, update
 
 from postwright.kernel.db import Prepared, Read, Write
 
 from ..records import Account, Holder, Key, Principal, Status
 from ..roles import Kind, Role
-from ..tables import accounts, api_keys
+from ..tables import STOPPED, accounts, api_keys
 
 _ACCOUNT = tuple(accounts.c[name] for name in Account.__struct_fields__)
 _KEY = tuple(api_keys.c[name] for name in Key.__struct_fields__)
+
+_STOPPED = Prepared(select(accounts.c.id, accounts.c.status).where(text(STOPPED)), ())
 
 # The statement behind every request with a key that this process has not seen in the last second.
 _HOLDER = Prepared(
@@ -116,6 +118,17 @@ def closed(tx: Read, limit: int) -> list[str]:
     """Accounts that are closed and not emptied yet."""
     emptied = (accounts.c.status == Status.CLOSED, accounts.c.emptied_at.is_(None))
     return [row.id for row in tx.rows(select(accounts.c.id).where(*emptied).limit(limit))]
+
+
+def stopped(tx: Read) -> list[tuple[str, Status]]:
+    """Accounts whose mail must not leave now, and their states."""
+    return [(account_id, Status(status)) for account_id, status in tx.fetch(_STOPPED, ())]
+
+
+def is_stopped(tx: Write, account_id: str) -> bool:
+    """Whether an account's mail must not leave, now and until our commit: who changes that waits for us."""
+    mine = select(accounts.c.id).where(accounts.c.id == account_id, text(STOPPED))
+    return tx.scalar(mine.with_for_update(read=True)) is not None
 
 
 def lock_account(tx: Write, account_id: str) -> bool:

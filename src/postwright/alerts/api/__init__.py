@@ -3,6 +3,6 @@
 from .settings import AlertSettings
 from .slack import SlackAlerts
 from .tests import AlertTests
-from .thresholds import SendAlerts
+from .thresholds import LimitThresholds, SendAlerts
 
-CONTROLLERS = (AlertSettings, AlertTests, SlackAlerts, SendAlerts)
+CONTROLLERS = (AlertSettings, AlertTests, SlackAlerts, SendAlerts, LimitThresholds)

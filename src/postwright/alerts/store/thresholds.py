@@ -8,51 +8,52 @@ from sqlalchemy import delete, func, insert, select, update
 
 from postwright.kernel.db import Read, Write
 
-from ..records import Filter, Hit, SendAlert
+from ..records import Filter, Hit, Threshold
 from ..tables import alert_hits, send_alerts
 
-_ALERT = tuple(send_alerts.c[name] for name in SendAlert.__struct_fields__)
+_ALERT = tuple(send_alerts.c[name] for name in Threshold.__struct_fields__)
 _HIT = tuple(alert_hits.c[name] for name in Hit.__struct_fields__)
 
 
-def of_account(tx: Read, account_id: str) -> list[SendAlert]:
-    """An account's thresholds by name."""
-    stmt = select(*_ALERT).where(send_alerts.c.account_id == account_id).order_by(send_alerts.c.name)
-    return [_alert(row) for row in tx.rows(stmt)]
+def of_account(tx: Read, account_id: str, kind: str) -> list[Threshold]:
+    """An account's thresholds of a kind by name."""
+    mine = (send_alerts.c.account_id == account_id, send_alerts.c.kind == kind)
+    return [_alert(row) for row in tx.rows(select(*_ALERT).where(*mine).order_by(send_alerts.c.name))]
 
 
-def one(tx: Read, account_id: str, name: str) -> SendAlert | None:
+def one(tx: Read, account_id: str, kind: str, name: str) -> Threshold | None:
     """One threshold by its name."""
-    mine = (send_alerts.c.account_id == account_id, send_alerts.c.name == name)
+    mine = (send_alerts.c.account_id == account_id, send_alerts.c.kind == kind, send_alerts.c.name == name)
     row = tx.row(select(*_ALERT).where(*mine))
     return _alert(row) if row else None
 
 
-def _alert(row: Sequence[Any]) -> SendAlert:
-    found = dict(zip(SendAlert.__struct_fields__, row, strict=True))
+def _alert(row: Sequence[Any]) -> Threshold:
+    found = dict(zip(Threshold.__struct_fields__, row, strict=True))
     found["channels"] = msgspec.json.decode(bytes(found["channels"]), type=list[str])
     found["filters"] = msgspec.json.decode(bytes(found["filters"]), type=list[Filter])
-    return SendAlert(**found)
+    return Threshold(**found)
 
 
-def count(tx: Read, account_id: str) -> int:
-    """How many thresholds an account has."""
-    return int(tx.scalar(select(func.count()).where(send_alerts.c.account_id == account_id)))
+def count(tx: Read, account_id: str, kind: str) -> int:
+    """How many thresholds of a kind an account has."""
+    mine = (send_alerts.c.account_id == account_id, send_alerts.c.kind == kind)
+    return int(tx.scalar(select(func.count()).where(*mine)))
 
 
-def put(tx: Write, alert: SendAlert) -> bool:
+def put(tx: Write, alert: Threshold) -> bool:
     """Add a threshold, or change the one with its id; False when another one has the name."""
-    row = {name: getattr(alert, name) for name in SendAlert.__struct_fields__}
+    row = {name: getattr(alert, name) for name in Threshold.__struct_fields__}
     row["channels"] = msgspec.json.encode(alert.channels)
     row["filters"] = msgspec.json.encode(alert.filters)
-    namesake = one(tx, alert.account_id, alert.name)
+    namesake = one(tx, alert.account_id, alert.kind, alert.name)
     if namesake is not None:
         if namesake.id != alert.id:
             return False
         return tx.run(update(send_alerts).where(send_alerts.c.id == alert.id).values(row)) == 1
     if tx.run(update(send_alerts).where(send_alerts.c.id == alert.id).values(row)):
         return True
-    return tx.upsert(send_alerts, row, ["account_id", "name"]) == 1
+    return tx.upsert(send_alerts, row, ["account_id", "kind", "name"]) == 1
 
 
 def remove(tx: Write, alert_id: str) -> None:
@@ -61,13 +62,13 @@ def remove(tx: Write, alert_id: str) -> None:
     tx.run(delete(send_alerts).where(send_alerts.c.id == alert_id))
 
 
-def due(tx: Read, before: int, limit: int) -> list[SendAlert]:
+def due(tx: Read, before: int, limit: int) -> list[Threshold]:
     """Thresholds that were last looked at before a time, the longest ago first."""
     stmt = select(*_ALERT).where(send_alerts.c.last_checked < before)
     return [_alert(row) for row in tx.rows(stmt.order_by(send_alerts.c.last_checked).limit(limit))]
 
 
-def claim(tx: Write, alert: SendAlert, now: int) -> bool:
+def claim(tx: Write, alert: Threshold, now: int) -> bool:
     """Look at a threshold now; False when another process does, or it was changed meanwhile."""
     same = (
         send_alerts.c.id == alert.id,
@@ -77,7 +78,7 @@ def claim(tx: Write, alert: SendAlert, now: int) -> bool:
     return tx.run(update(send_alerts).where(*same).values(last_checked=now)) == 1
 
 
-def is_current(tx: Read, alert: SendAlert, checked: int) -> bool:
+def is_current(tx: Read, alert: Threshold, checked: int) -> bool:
     """Whether a threshold is still the one that was looked at at that time."""
     same = (
         send_alerts.c.id == alert.id,
@@ -114,7 +115,7 @@ def forget_hits(tx: Write, alert_id: str) -> None:
     tx.run(delete(alert_hits).where(alert_hits.c.alert_id == alert_id))
 
 
-def hits(tx: Read, account_id: str, skip: int, limit: int) -> list[tuple[SendAlert, Hit]]:
+def hits(tx: Read, account_id: str, skip: int, limit: int) -> list[tuple[Threshold, Hit]]:
     """The hits of an account with their thresholds, the latest first."""
     stmt = (
         select(*_ALERT, *(column.label(f"hit_{column.name}") for column in _HIT))
