@@ -219,6 +219,7 @@ def test_list_unsubscribe_is_added_once_and_left_alone_when_given() -> None:
 
 def sendable(url: str = "", **tracking) -> Sendable:
     return Sendable(
+        name="d.example",
         state="active",
         is_disabled=False,
         type="custom",

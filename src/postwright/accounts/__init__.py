@@ -18,8 +18,8 @@ dependency `auth.principal`, and the constant `owns_domain`, because domains are
 from .allowlist import Allowlists
 from .errors import AccountDisabled, AccountNotFound, InvalidKey, LimitSpent, NotAllowed, SubaccountNotFound
 from .fresh import Fresh
-from .limits import spend
-from .rates import RateLimited, Rates
+from .limits import messages_left, spend, spent_text
+from .rates import RateLimited, Rates, hour_spent
 from .recipients import all_agreed
 from .records import Account, Key, NewKey, Principal, Status
 from .roles import Area, Kind, Role
@@ -79,12 +79,15 @@ __all__ = [
     "delete_sessions",
     "family",
     "get_key",
+    "hour_spent",
     "is_stopped",
     "mark_emptied",
     "message_limits",
+    "messages_left",
     "must_be_able_to_send",
     "signing_key",
     "spend",
+    "spent_text",
     "stopped",
     "user_sessions",
 ]

@@ -16,9 +16,11 @@ from .errors import BadLimit, CannotEnable, LimitSpent, NoLimit
 from .records import MessageLimit
 from .store import account as find_account
 from .store import limits as store
+from .store import set_account
 
 MINIMUM = 1000  # behaviour.md 16
 MAXIMUM = 2**53
+MAX_HOURLY = 10**9
 WARNINGS = (50, 75, 100)  # per cent
 
 
@@ -38,12 +40,8 @@ def spend(tx: Write, now: int, vault: Vault, account_id: str, count: int, domain
     """Count messages against the limit of an account that has one. Raises LimitSpent."""
     month = month_of(now)
     if not store.spend(tx, account_id, month, count):
-        limit = store.get(tx, account_id)
-        if limit is not None:  # else it was removed meanwhile
-            raise LimitSpent(
-                f"Domain {domain} is not allowed to send: The account has reached its custom message limit of "
-                f"{limit.maximum} messages for this month."
-            )
+        if store.get(tx, account_id) is not None:  # else it was removed meanwhile
+            raise LimitSpent(spent_text(tx, account_id, domain))
         return
     limit = store.get(tx, account_id)
     if limit is not None:
@@ -83,6 +81,32 @@ def enable(tx: Write, now: int, account_id: str) -> None:
     if not spent or not store.waive(tx, account_id, month):
         raise CannotEnable
     tx.describe(after={"month": month})
+
+
+def messages_left(tx: Read, now: int, account_id: str) -> int | None:
+    """How many messages the month still allows; None: any number."""
+    limit, month = store.get(tx, account_id), month_of(now)
+    if limit is None or limit.waived == month:
+        return None
+    return max(limit.maximum - (limit.used if limit.month == month else 0), 0)
+
+
+def spent_text(tx: Read, account_id: str, domain: str) -> str:
+    """Why an account whose limit is spent sends nothing."""
+    limit = store.get(tx, account_id)
+    return (
+        f"Domain {domain} is not allowed to send: The account has reached its custom message limit of "
+        f"{limit.maximum if limit else 0} messages for this month."
+    )
+
+
+def set_hourly(tx: Write, now: int, account_id: str, maximum: int | None) -> None:
+    """Let each domain of an account have so many recipients in an hour; None: any number. Raises BadLimit."""
+    if maximum is not None and not 1 <= maximum <= MAX_HOURLY:
+        raise BadLimit(f"The limit parameter is between 1 and {MAX_HOURLY}")
+    before = find_account(tx, account_id)
+    set_account(tx, account_id, {"hourly": maximum, "updated_at": now})
+    tx.describe(before={"hourly": before.hourly if before else None}, after={"hourly": maximum})
 
 
 def _warn(tx: Write, now: int, vault: Vault, account_id: str, limit: MessageLimit) -> None:

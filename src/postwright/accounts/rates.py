@@ -13,6 +13,7 @@ import msgspec
 
 from postwright.kernel.clock import SECOND
 from postwright.kernel.errors import Refused
+from postwright.mail.headers import format_date
 
 from .roles import Area
 
@@ -28,7 +29,7 @@ class Family(msgspec.Struct, frozen=True):
     header: str  # X-…-Limit, -Remaining, -Reset
     each_domain: bool = False  # whether every domain has the limit for itself
 
-    def refusal(self, wait: int, domain: str) -> tuple[str, dict[str, object]]:
+    def refusal(self, wait: int, until: int, domain: str) -> tuple[str, dict[str, object]]:
         """What the refusal says."""
         match self.name:
             case "messages":
@@ -37,11 +38,14 @@ class Family(msgspec.Struct, frozen=True):
                     f"try again after {wait} seconds",
                     {},
                 )
+            case "recipients":
+                return f"Domain {domain} is not allowed to send: recipient limit exceeded, {again(until)}", {}
             case "settings" | "verify":
                 return "Too Many Requests", {"retry-seconds": wait}
         return "Too Many Requests", {}
 
 
+RECIPIENTS = Family("recipients", 1_000_000, 3600, "X-Recipient")
 MESSAGES = Family("messages", 2_000_000, 3600, "X-RateLimit")
 SUPPRESSIONS = Family("suppressions", 2500, 60, "X-Request")
 VERIFY = Family("verify", 10, 60, "X-Request", each_domain=True)
@@ -67,6 +71,7 @@ class RateLimited(Refused):
     """The account has made as many requests as it may for now."""
 
     status = 429
+    smtp = (451, "4.7.1")
     message = "Too Many Requests"
     headers: Mapping[str, str] = {}
 
@@ -83,26 +88,34 @@ class Rates:
     ) -> list[tuple[str, str]]:
         """Count a request; the headers that tell how many are left. Raises RateLimited."""
         family = _BY_ID.get(id) or _BY_AREA.get(area)  # type: ignore[call-overload]
-        if family is None:
-            return []
+        return [] if family is None else self._charge(family, account_id, key_id, domain, now, 1)
+
+    def recipients(
+        self, account_id: str, key_id: str, domain: str, now: int, count: int
+    ) -> list[tuple[str, str]]:
+        """Count the recipients of a message; the headers that tell how many are left. Raises RateLimited."""
+        return self._charge(RECIPIENTS, account_id, key_id, domain, now, count)
+
+    def _charge(
+        self, family: Family, account_id: str, key_id: str, domain: str, now: int, count: int
+    ) -> list[tuple[str, str]]:
         share = math.ceil(family.limit / self._processes)
         window = now // (family.seconds * SECOND)
         reset = (window + 1) * family.seconds
         part = domain.lower() if family.each_domain else ""
-        counts = [
-            (key, self._count(key, window))
-            for key in ((family.name, who, part) for who in (account_id, key_id))
-        ]
-        most = max(count for _, count in counts)
-        if most < share:
+        keys = dict.fromkeys((family.name, who, part) for who in (account_id, key_id) if who)
+        counts = {key: self._count(key, window) for key in keys}
+        most = max(counts.values())
+        if most + count <= share:
             if len(self._counts) >= MAX_COUNTS:
                 self._counts.clear()
-            self._counts |= {key: (window, count + 1) for key, count in counts}
-            return _headers(family, min(family.limit, (share - most) * self._processes) - 1, reset)
+            self._counts |= {key: (window, before + count) for key, before in counts.items()}
+            left = (share - most) * self._processes - count
+            return _headers(family.header, family.limit, min(left, family.limit - count), reset)
         wait = max(1, math.ceil(reset - now / SECOND))
-        text, extra = family.refusal(wait, domain)
+        text, extra = family.refusal(wait, reset, domain)
         refused = RateLimited(text, **extra)
-        refused.headers = {"retry-after": str(wait), **dict(_headers(family, 0, reset))}
+        refused.headers = {"retry-after": str(wait), **dict(_headers(family.header, family.limit, 0, reset))}
         raise refused
 
     def _count(self, key: tuple[str, str, str], window: int) -> int:
@@ -110,10 +123,22 @@ class Rates:
         return count if began == window else 0
 
 
-def _headers(family: Family, left: int, reset: int) -> list[tuple[str, str]]:
-    name = family.header
+def hour_spent(domain: str, limit: int, now: int, reset: int) -> RateLimited:
+    """The refusal of a message whose domain may send no more recipients until `reset` (seconds)."""
+    refused = RateLimited(f"Domain {domain} is not allowed to send: recipient limit exceeded, {again(reset)}")
+    told = dict(_headers(RECIPIENTS.header, limit, 0, reset))
+    refused.headers = {"retry-after": str(max(1, math.ceil(reset - now / SECOND))), **told}
+    return refused
+
+
+def again(until: int) -> str:
+    """When it is worth another try (behaviour.md 1.7)."""
+    return f"try again after {format_date(until)}"
+
+
+def _headers(name: str, limit: int, left: int, reset: int) -> list[tuple[str, str]]:
     return [
-        (f"{name}-Limit", str(family.limit)),
+        (f"{name}-Limit", str(limit)),
         (f"{name}-Remaining", str(left)),
         (f"{name}-Reset", str(reset * 1000)),  # milliseconds
     ]

@@ -32,6 +32,7 @@ class Account(msgspec.Struct, frozen=True):
     absolute_seconds: int | None = None  # how long a session lasts
     inactive_seconds: int | None = None
     logout_url: str = ""
+    hourly: int | None = None  # recipients that each of its domains may have in an hour
 
 
 class MessageLimit(msgspec.Struct, frozen=True):

@@ -27,8 +27,10 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 _LIVING = (Status.OPEN, Status.DISABLED)
 
 
-def create(tx: Write, now: int, vault: Vault, parent_id: str, name: str) -> Account:
-    """Open a subaccount. Raises BadSubaccount."""
+def create(
+    tx: Write, now: int, vault: Vault, parent_id: str, name: str, hourly: int | None = None
+) -> Account:
+    """Open a subaccount each of whose domains may have `hourly` recipients in an hour. Raises BadSubaccount."""
     parent = account(tx, parent_id)
     if parent.parent_id is not None:
         raise BadSubaccount("A subaccount cannot have subaccounts")
@@ -36,6 +38,8 @@ def create(tx: Write, now: int, vault: Vault, parent_id: str, name: str) -> Acco
     store.lock_account(tx, parent_id)
     _room(tx, parent_id)
     made = create_account(tx, now, title, parent.owner_email, vault, parent_id)
+    if hourly is not None:
+        store.set_account(tx, made, {"hourly": hourly})
     tx.describe(after={"id": made, "name": title})
     return account(tx, made)
 

@@ -26,6 +26,7 @@ accounts = Table(
     Column("absolute_seconds", Integer),  # how long a session of the panel lasts; null: as long as usual
     Column("inactive_seconds", Integer),  # and without a request
     Column("logout_url", Text, nullable=False, server_default=""),
+    Column("hourly", Integer),  # recipients that each of its domains may have in an hour; null: any number
     Column("emptied_at", Micros),  # when a closed account held nothing any more
     Index("ix_accounts_stopped", "id", sqlite_where=_stopped, postgresql_where=_stopped),
 )

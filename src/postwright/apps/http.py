@@ -18,6 +18,7 @@ from postwright.delivery import Sources
 from postwright.kernel.db import Read
 from postwright.kernel.http import Front, make_app
 from postwright.kernel.http.openapi import OpenApi
+from postwright.kernel.http.proxies import Proxies
 from postwright.kernel.http.server import BoundedProtocol
 from postwright.kernel.outgoing import Outgoing
 from postwright.kernel.settings import Settings
@@ -57,7 +58,7 @@ def build(
         "vault": context.vault,
         "spool": context.spool,
         "settings": context.settings,
-        "acceptor": acceptor(context),
+        "acceptor": acceptor(context, rates),
         "authenticator": authenticator,
         "sign_in": SignIn(context.clock, context.vault),
         "outgoing": outgoing,
@@ -169,7 +170,7 @@ def _door(
     keyring: Keyring,
 ) -> ASGIApp:
     """The application behind the links and pixels of messages, and the questions of certification authorities."""
-    return TrackingDoor(
+    door = TrackingDoor(
         ChallengeDoor(app, context.db),
         db=context.db,
         clock=context.clock,
@@ -179,6 +180,8 @@ def _door(
         places=places,
         is_https_only=keyring.is_https_only,
     )
+    proxies = context.settings.proxies()
+    return Proxies(door, proxies) if proxies else door
 
 
 async def _serve(
@@ -201,9 +204,7 @@ async def _serve(
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         backlog=BACKLOG,
-        # Who speaks, and over what, from proxies that are known; links are made by the kit itself.
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=settings.proxies(),
+        proxy_headers=False,  # `Proxies` does it
         ssl_context_factory=(lambda config, default: tls) if tls else None,
     )
     server = _Server(config)

@@ -77,6 +77,7 @@ class NoticeSender:
             domain_id=domain.id,
             domain=domain.name,
             method="HTTP",
+            unlimited=True,
             ip="",
             base_url=self._context.settings.local_url,
             return_host=domain.return_host,

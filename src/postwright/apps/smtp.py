@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable
 from functools import partial
 
+from postwright.accounts import Rates
 from postwright.capture import CapturePolicy
 from postwright.certificates import Keyring
 from postwright.kernel import metrics
@@ -28,7 +29,7 @@ async def run(
     tls = Certificate(context.settings, context.hostname, keyring)
     submission = SubmissionPolicy(
         db=context.db,
-        acceptor=acceptor(context),
+        acceptor=acceptor(context, Rates() if context.settings.limits_on else None),
         settings=context.settings,
         hostname=context.hostname,
         tls=tls.context,
@@ -85,8 +86,8 @@ async def _count(doors: dict[str, Policy]) -> None:
         await asyncio.sleep(1)
 
 
-def acceptor(context: Context) -> Acceptor:
-    """The way in for messages, in this process."""
+def acceptor(context: Context, rates: Rates | None = None) -> Acceptor:
+    """The way in for messages, in this process; `rates` count what comes through a door."""
     return Acceptor(
         db=context.db,
         clock=context.clock,
@@ -96,4 +97,5 @@ def acceptor(context: Context) -> Acceptor:
         hostname=context.hostname,
         live=context.settings.delivery == "live",
         tracking_url=context.settings.tracking_url or context.settings.public_url,
+        rates=rates,
     )

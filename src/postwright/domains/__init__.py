@@ -1,13 +1,14 @@
 """Sending domains: their settings, DKIM keys, SMTP credentials, DNS records and the proof of ownership.
 
-Tables: `domains`, `dkim_keys`, `dkim_rotations`, `domain_checks`, `smtp_credentials`, `domain_tombstones`. A domain
-name exists once in an installation and belongs to one account. It has at least one key under its DKIM authority
-(itself, or a parent domain of the same account). A deleted domain leaves a tombstone until every other concept has let
-go of it. Private keys are sealed, passwords hashed with Argon2id.
+Tables: `domains`, `dkim_keys`, `dkim_rotations`, `domain_checks`, `domain_hours`, `smtp_credentials`,
+`domain_tombstones`. A domain name exists once in an installation and belongs to one account. It has at least one key
+under its DKIM authority (itself, or a parent domain of the same account). A deleted domain leaves a tombstone until
+every other concept has let go of it. Private keys are sealed, passwords hashed with Argon2id.
 """
 
 from postwright.kernel.passwords import NO_PASSWORD, verify_password
 
+from .allowance import spend, spend_some
 from .checks import Checker
 from .credentials import Credential, hash_password, login
 from .dns import Installation, is_alias, is_published
@@ -82,6 +83,8 @@ __all__ = [
     "set_tracking",
     "signing_key_named",
     "signing_keys",
+    "spend",
+    "spend_some",
     "tombstones",
     "verify_password",
     "web_schemes",

@@ -30,6 +30,7 @@ class Tracking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Sendable(msgspec.Struct, frozen=True, kw_only=True):
     """What decides about a message while it is accepted. `tracking_url` is "" without a verified tracking host."""
 
+    name: str
     state: str
     is_disabled: bool
     type: str
@@ -42,6 +43,7 @@ class Sendable(msgspec.Struct, frozen=True, kw_only=True):
     account_status: Status
     account_may_send: bool  # its feature `sending`
     is_limited: bool  # its account has a monthly limit
+    hourly: int | None = None  # recipients that it may have in an hour
 
     @property
     def account_sends(self) -> bool:

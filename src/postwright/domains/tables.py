@@ -108,6 +108,15 @@ smtp_credentials = Table(
     Column("created_at", Micros, nullable=False),
 )
 
+# What the domains of accounts that may send so much in an hour have sent in one.
+domain_hours = Table(
+    "domain_hours",
+    metadata,
+    Column("domain_id", Text, primary_key=True),
+    Column("hour", Integer, nullable=False),  # since the epoch: what `used` is about
+    Column("used", Integer, nullable=False),  # recipients
+)
+
 domain_tombstones = Table(
     "domain_tombstones",
     metadata,

@@ -40,7 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     roles: str = "http,smtp,delivery,projector"
     http: str = ""  # listen addresses, host:port with commas
     https: str = ""  # listen addresses of the same with TLS; default: none
-    # Networks with commas: proxies before us, whose X-Forwarded-For and X-Forwarded-Proto are believed; default: none
+    # Networks with commas: proxies before us, whose X-Forwarded-For, -Proto and -Host are believed; default: none
     trusted_proxies: str = ""
     # The ACME directory (RFC 8555) that certificates come from, such as
     # https://acme-v02.api.letsencrypt.org/directory; default: no certificates. Setting it agrees to its terms.
@@ -96,6 +96,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow_private_targets: str = ""  # yes · no · loopback; default: loopback in capture mode, else no
     verify_domains: str = ""  # dns · trust; default: trust in capture mode
     rate_limits: str = ""  # on · off; default: off in capture mode
+    # Recipients that each domain of a new subaccount may have in an hour, until its parent says otherwise; 0: no limit
+    subaccount_hourly: int = 0
     geoip: str = ""  # a MaxMind city or country file (.mmdb), for opens and clicks; default: countries only
     failpoints: str = ""  # tests only, see kernel/failpoints.py
     http_processes: int = 1
@@ -313,6 +315,8 @@ def _checked(settings: Settings) -> Settings:
     for name in ("retry", "webhook_retry", "route_retry", "alert_retry"):
         settings.schedule(name)
     settings.metrics_readers()
+    if not 0 <= settings.subaccount_hourly <= 10**9:
+        raise SettingsError(f"{PREFIX}SUBACCOUNT_HOURLY={settings.subaccount_hourly}: 0 or a number expected")
     domain, _, selector = settings.platform_dkim.partition("/")
     if settings.platform_dkim and not (domain and selector):
         raise SettingsError(f"{PREFIX}PLATFORM_DKIM={settings.platform_dkim}: domain/selector expected")

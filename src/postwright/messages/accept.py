@@ -6,7 +6,7 @@ when it returns, a power cut loses nothing of it.
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -40,6 +40,9 @@ RETENTION = 72 * 3600
 IDEMPOTENT = 24 * 3600
 
 
+Tell = Callable[[str, str], None]  # the name and value of a header
+
+
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """Who submitted a message, and how."""
 
@@ -54,6 +57,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     received_tls: str = ""  # in brackets behind the id, for SMTP over TLS
     retention: int = 0  # seconds the domain keeps messages; 0: the default
     return_host: str  # host of the envelope sender
+    unlimited: bool = False  # the installation's own mail, which also says that a limit is spent
 
 
 class Acceptor:
@@ -70,6 +74,7 @@ class Acceptor:
         hostname: str,
         live: bool,
         tracking_url: str = "",
+        rates: accounts.Rates | None = None,
     ) -> None:
         self._db = db
         self.clock = clock
@@ -79,21 +84,31 @@ class Acceptor:
         self._hostname = hostname
         self._live = live
         self._tracking_url = tracking_url
+        self._rates = rates
 
-    async def accept(self, draft: Draft, origin: Origin) -> str:
+    async def accept(self, draft: Draft, origin: Origin, tell: Tell | None = None) -> str:
         """Store `draft` durably and queue it; the Message-Id without brackets. Raises Refused, or StoreUnavailable.
 
         With an idempotency key that the account used in the last 24 hours nothing is stored, and the Message-Id is
-        that of the message which was.
+        that of the message which was. `tell` is told how many recipients the sender may still have.
         """
         began = time.monotonic()
+        told: list[tuple[str, str]] = []
         try:
+            if self._rates is not None:
+                account_id, now = origin.account_id, self.clock.now()
+                told = self._rates.recipients(
+                    account_id, origin.api_key_id, origin.domain, now, len(draft.targets)
+                )
             message_id = await self._accept(draft, origin)
         except Refused:
             _ACCEPTED.labels(origin.method, "refused").inc()
             raise
         _ACCEPTED.labels(origin.method, "accepted").inc()
         _SECONDS.observe(time.monotonic() - began)
+        if tell is not None:
+            for name, value in told:
+                tell(name, value)
         return message_id
 
     async def _accept(self, draft: Draft, origin: Origin) -> str:
@@ -118,7 +133,7 @@ class Acceptor:
         failpoints.hit("accept.before")
         fallback = self._tracking_url or origin.base_url
         message_id = await self._db.write(
-            self._store, meta, draft, fallback, blob, items, due, expires, delays
+            self._store, meta, draft, origin.unlimited, fallback, blob, items, due, expires, delays
         )
         failpoints.hit("accept.committed")
         return message_id
@@ -136,6 +151,7 @@ class Acceptor:
         tx: Write,
         meta: Meta,
         draft: Draft,
+        unlimited: bool,
         fallback: str,
         blob: Blob,
         items: list[queue.NewItem],
@@ -192,8 +208,8 @@ class Acceptor:
             give_up_at=give_up,
         )
         events.append(tx, now, facts.accepted(meta, targets, told, delays))
-        if domain.is_limited:
-            accounts.spend(tx, now, self._vault, meta.account_id, len(targets), meta.domain)
+        if not unlimited:
+            domains.spend(tx, now, self._vault, meta.domain_id, domain, meta.account_id, len(targets))
         return meta.message_id
 
     def _may_send(self, tx: Write, meta: Meta, targets: list[Target]) -> Sendable:

@@ -150,6 +150,14 @@ def accepted_copy(meta: Meta, recipient: str, personal: Personal | None) -> Even
     return _accepted(meta, recipient, _submission(shared(meta, recipient, personal), meta, [recipient]))
 
 
+def rejected_copy(meta: Meta, recipient: str, personal: Personal | None, why: str) -> Event:
+    """The `rejected` event of a copy that may not be sent."""
+    event = accepted_copy(meta, recipient, personal)
+    event.name = "rejected"
+    event.data["reject"] = {"reason": why, "description": ""}
+    return event
+
+
 def _submission(data: dict[str, Any], meta: Meta, recipients: list[str], delay: int = 0) -> dict[str, Any]:
     data["method"] = meta.method
     if meta.api_key_id:

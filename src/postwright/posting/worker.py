@@ -107,6 +107,10 @@ class ListWorker:
             return
         meta = shared.meta
         give_up = post.due_at + post.lifetime
+        now = self._clock.now()
+        refused, why = self._refused(tx, now, meta, members)
+        if refused:
+            members = members[: len(members) - len(refused)]
         if not post.started:
             assert shared.blob is not None
             expires = max(meta.accepted_at + messages.RETENTION * SECOND, give_up + 3600 * SECOND)
@@ -132,7 +136,21 @@ class ListWorker:
             give_up_at=give_up,
         )
         told = [messages.facts.accepted_copy(meta, member.address, personal) for member, personal in copies]
-        events.append(tx, self._clock.now(), told)
+        told += [
+            messages.facts.rejected_copy(meta, member.address, _personal(member), why) for member in refused
+        ]
+        events.append(tx, now, told)
+
+    def _refused(self, tx: Write, now: int, meta: Meta, members: list[Member]) -> tuple[list[Member], str]:
+        """Count the members against the limits; those for whom there is no room, and why."""
+        domain = domains.sendable(tx, meta.domain_id)
+        if domain is None or not members or not (domain.is_limited or domain.hourly):
+            return [], ""
+        events.hold(tx)
+        count, why = domains.spend_some(
+            tx, now, self._vault, meta.domain_id, domain, meta.account_id, len(members)
+        )
+        return members[count:], why
 
     async def _prepare(self, post: Post) -> Shared | None:
         """The members' message: as it was stored, or made of the post. None: it can go to nobody (any more)."""

@@ -231,8 +231,7 @@ async def _body(receive: Any) -> bytes | None:
 
 def _host(headers: dict[bytes, bytes]) -> str:
     """The host that was asked, without port: what tokens are bound to."""
-    text = headers.get(b"x-forwarded-host") or headers.get(b"host") or b""
-    host = text.decode("latin-1").partition(",")[0].strip().lower()
+    host = headers.get(b"host", b"").decode("latin-1").strip().lower()
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0]

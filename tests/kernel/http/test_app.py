@@ -156,14 +156,8 @@ async def test_paths(client: httpx.AsyncClient, path: str, meant: str) -> None:
     [
         ("", {}, "http://api.test"),
         ("", {"host": "localhost:8025"}, "http://localhost:8025"),
-        ("", {"x-forwarded-proto": "https"}, "https://api.test"),
-        (
-            "",
-            {"x-forwarded-proto": "https, http", "x-forwarded-host": "mail.example, x"},
-            "https://mail.example",
-        ),
-        ("", {"x-forwarded-host": "evil/<script>"}, "http://api.test"),
-        ("", {"x-forwarded-proto": "javascript"}, "http://api.test"),
+        # What anybody can write means nothing: `proxies` believes those it knows.
+        ("", {"x-forwarded-proto": "https", "x-forwarded-host": "mail.example"}, "http://api.test"),
         ("https://mail.example/base/", {"x-forwarded-host": "other"}, "https://mail.example/base"),
     ],
 )

@@ -6,7 +6,7 @@ from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db
 from postwright.kernel.http import Controller, delete, get, put
 
-from .. import limits, subaccounts
+from .. import limits, service, subaccounts
 from ..errors import BadLimit, CannotEnable, NoLimit, NotASubaccount
 from ..records import Principal
 from ..roles import Area
@@ -14,6 +14,8 @@ from ..service import Accepted
 
 _OWN = "/v5/accounts/limit/custom"
 _CHILD = "/v5/accounts/subaccounts/{subaccount_id:str}/limit/custom/monthly"
+
+_HOURLY = "/postwright/v1/subaccounts/{subaccount_id:str}/hourly_limit"
 
 
 class Limit(msgspec.Struct):
@@ -24,8 +26,15 @@ class Limit(msgspec.Struct):
     period: str = "1m"
 
 
+class HourlyLimit(msgspec.Struct):
+    """How many recipients each domain may have in an hour; null: any number."""
+
+    limit: int | None
+    period: str = "1h"
+
+
 class SetLimit(msgspec.Struct, kw_only=True):
-    """Messages in a month."""
+    """Messages in a month, or recipients in an hour."""
 
     limit: int
 
@@ -100,6 +109,32 @@ class Limits(Controller):
         child = await db.read(subaccounts.limited, principal.account_id, subaccount_id)
         await _remove(db, child)
         return Success()
+
+    @get(_HOURLY, id="own.subaccounts.hourly.get", access=Area.CUSTOM_LIMIT, errors=(NotASubaccount,))
+    async def show_hourly(self, principal: Principal, db: Db, subaccount_id: str) -> HourlyLimit:
+        """Show how many recipients each domain of a subaccount may have in an hour."""
+        child = await db.read(subaccounts.limited, principal.account_id, subaccount_id)
+        return HourlyLimit((await db.read(service.account, child)).hourly)
+
+    @put(
+        _HOURLY, id="own.subaccounts.hourly.set", access=Area.CUSTOM_LIMIT, errors=(BadLimit, NotASubaccount)
+    )
+    async def change_hourly(
+        self, principal: Principal, db: Db, clock: Clock, subaccount_id: str, fields: SetLimit
+    ) -> HourlyLimit:
+        """Limit the recipients that each domain of a subaccount may have in an hour, until it is trusted."""
+        child = await db.read(subaccounts.limited, principal.account_id, subaccount_id)
+        await db.write(limits.set_hourly, clock.now(), child, fields.limit)
+        return HourlyLimit(fields.limit)
+
+    @delete(_HOURLY, id="own.subaccounts.hourly.delete", access=Area.CUSTOM_LIMIT, errors=(NotASubaccount,))
+    async def remove_hourly(
+        self, principal: Principal, db: Db, clock: Clock, subaccount_id: str
+    ) -> HourlyLimit:
+        """Let the domains of a subaccount have any number of recipients."""
+        child = await db.read(subaccounts.limited, principal.account_id, subaccount_id)
+        await db.write(limits.set_hourly, clock.now(), child, None)
+        return HourlyLimit(None)
 
 
 async def _set(db: Db, clock: Clock, accepted: Accepted, account_id: str, maximum: int) -> None:

@@ -10,6 +10,7 @@ from postwright.kernel.db import Db
 from postwright.kernel.http import Controller, dates, delete, get, post, put
 from postwright.kernel.http.paging import Offset
 from postwright.kernel.secrets import Vault
+from postwright.kernel.settings import Settings
 
 from .. import subaccounts
 from ..auth import ON_BEHALF_OF
@@ -91,10 +92,19 @@ class Subaccounts(Controller):
 
     @post(_PATH, id="subaccounts.create", access=Area.SUBACCOUNTS, errors=(BadSubaccount,))
     async def create(
-        self, principal: Principal, db: Db, clock: Clock, vault: Vault, fields: NewSubaccount
+        self,
+        principal: Principal,
+        db: Db,
+        clock: Clock,
+        vault: Vault,
+        settings: Settings,
+        fields: NewSubaccount,
     ) -> OneSubaccount:
         """Open a subaccount."""
-        made = await db.write(subaccounts.create, clock.now(), vault, principal.account_id, fields.name)
+        hourly = settings.subaccount_hourly or None
+        made = await db.write(
+            subaccounts.create, clock.now(), vault, principal.account_id, fields.name, hourly
+        )
         return OneSubaccount(_shown(made))
 
     @delete(_PATH, id="subaccounts.delete", access=Area.SUBACCOUNTS, errors=(SubaccountNotFound,))

@@ -12,7 +12,7 @@ from postwright.kernel.db import Prepared, Read, Write
 
 from ..records import Check, Domain, Sendable, Tracking, tracking_url
 from ..tables import domain_tombstones, domains, smtp_credentials
-from . import keys
+from . import hours, keys
 
 Row = sqlalchemy.Row[Any]
 
@@ -40,6 +40,7 @@ _SENDABLE = Prepared(
         accounts.c.status,
         accounts.c.may_send,
         message_limits.c.maximum,
+        accounts.c.hourly,
     )
     .select_from(
         domains.join(accounts, accounts.c.id == domains.c.account_id).outerjoin(
@@ -123,8 +124,9 @@ def sendable(tx: Read, domain_id: str) -> Sendable | None:
     if not rows:
         return None
     state, is_disabled, kind, tracking, checks, scheme, prefix, name, required, trusting = rows[0][:10]
-    archive, lifetime, status, may_send, maximum = rows[0][10:]
+    archive, lifetime, status, may_send, maximum, hourly = rows[0][10:]
     return Sendable(
+        name=name,
         state=state,
         is_disabled=bool(is_disabled),
         type=kind,
@@ -137,6 +139,7 @@ def sendable(tx: Read, domain_id: str) -> Sendable | None:
         account_status=Status(status),
         account_may_send=bool(may_send),
         is_limited=maximum is not None,
+        hourly=hourly,
     )
 
 
@@ -221,6 +224,7 @@ def delete_domain(tx: Write, domain: Domain, now: int) -> None:
     tx.run(delete(domains).where(domains.c.id == domain.id))
     keys.drop_unused(tx, domain.account_id, (domain.authority, domain.name))
     keys.drop_rotation(tx, domain.id)
+    hours.forget(tx, domain.id)
     tx.run(
         insert(domain_tombstones).values(domain_id=domain.id, account_id=domain.account_id, deleted_at=now)
     )

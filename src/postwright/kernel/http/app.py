@@ -44,7 +44,7 @@ def reply_header(connection: Any, name: str, value: str) -> None:
 def base_url(public_url: str) -> Callable[[Request[Any, Any, Any]], str]:
     """The dependency `base_url`: how links in this answer begin, without a slash at the end.
 
-    The setting wins, then what a proxy says (X-Forwarded-*), then Host.
+    The setting wins, then Host (what `proxies` made of it).
     """
     fixed = public_url.rstrip("/")
 
@@ -52,8 +52,8 @@ def base_url(public_url: str) -> Callable[[Request[Any, Any, Any]], str]:
         if fixed:
             return fixed
         headers: dict[bytes, bytes] = request.scope["state"]["headers"]
-        scheme = _first(headers.get(b"x-forwarded-proto")) or request.scope["scheme"]
-        host = _first(headers.get(b"x-forwarded-host")) or _first(headers.get(b"host"))
+        scheme = request.scope["scheme"]
+        host = first_host(headers.get(b"host"))
         if not host:
             server = request.scope.get("server") or ("localhost", None)
             host = f"{server[0]}:{server[1]}" if server[1] else str(server[0])
@@ -65,8 +65,8 @@ def base_url(public_url: str) -> Callable[[Request[Any, Any, Any]], str]:
 _HOST_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]")
 
 
-def _first(header: bytes | None) -> str:
-    """The first of a list of values; "" when it could not stand in a URL."""
+def first_host(header: bytes | None) -> str:
+    """The first of a list of hosts; "" when it could not stand in a URL."""
     text = (header or b"").decode("latin-1").partition(",")[0].strip()
     return text if len(text) <= 300 and _HOST_LETTERS.issuperset(text) else ""
 
@@ -89,7 +89,7 @@ def _segments(raw: bytes) -> list[str] | None:
 @lru_cache(256)  # the names this server is called by are few
 def _is_host(header: bytes) -> bool:
     """Whether a Host header could be one; none is fine (HTTP/1.0)."""
-    return not header or _first(header) != ""
+    return not header or first_host(header) != ""
 
 
 class Front:

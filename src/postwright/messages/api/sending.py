@@ -1,13 +1,14 @@
 """Send a message, given in fields or complete."""
 
+from functools import partial
 from typing import Any
 
 from litestar import Request
 
-from postwright.accounts import Area
+from postwright.accounts import Area, RateLimited
 from postwright.domains import Domain, DomainNotFound, DomainScope, domain_scope
 from postwright.kernel.db import Db
-from postwright.kernel.http import Controller, Upload, post
+from postwright.kernel.http import Controller, Upload, post, reply_header
 from postwright.mail.headers import decode
 from postwright.mail.mime import parse_head
 from postwright.templates import RenderFailed, TemplateMissing
@@ -31,6 +32,7 @@ _ERRORS = (
     RenderFailed,
     SendingRefused,
     DomainNotFound,
+    RateLimited,
 )
 
 
@@ -74,7 +76,9 @@ class Sending(Controller):
         )
         new_id = new_message_id(now, tenant.name)
         draft = await form_draft(db, _owner(tenant), form, options, new_id, now)
-        message_id = await acceptor.accept(draft, origin(request, tenant, base_url))
+        message_id = await acceptor.accept(
+            draft, origin(request, tenant, base_url), partial(reply_header, request)
+        )
         return Sent(f"<{message_id}>")
 
     @post(
@@ -101,7 +105,9 @@ class Sending(Controller):
         options = parse(given, now, tenant.domain.message_ttl)
         new_id = new_message_id(now, tenant.name)
         draft = await mime_draft(db, _owner(tenant), raw, envelope_of(fields.to), options, new_id, now)
-        message_id = await acceptor.accept(draft, origin(request, tenant, base_url))
+        message_id = await acceptor.accept(
+            draft, origin(request, tenant, base_url), partial(reply_header, request)
+        )
         return Sent(f"<{message_id}>")
 
 
