@@ -198,7 +198,7 @@ def working(contract: Path) -> set[Key]:
     return {
         (operation["method"], re.sub(r"\{[^}]*\}", "{}", operation["path"]))
         for operation in operations
-        if operation["state"] != "planned"
+        if operation["state"] == "works"
     }
 
 

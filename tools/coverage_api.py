@@ -15,7 +15,7 @@ def table(path: Path) -> str:
     """The table: works, planned and all operations of each group, then of all groups."""
     operations = tomllib.loads(path.read_text(encoding="utf-8"))["operation"]
     total = Counter(str(operation["group"]) for operation in operations)
-    works = Counter(str(operation["group"]) for operation in operations if operation["state"] != "planned")
+    works = Counter(str(operation["group"]) for operation in operations if operation["state"] == "works")
     rows = [(group, works[group], total[group] - works[group], total[group]) for group in sorted(total)]
     rows.append(("all", works.total(), total.total() - works.total(), total.total()))
     width = max(len(group) for group, *_ in rows)

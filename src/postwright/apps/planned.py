@@ -24,7 +24,8 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     group: str
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
-    state: Literal["planned", "works", "gone"]
+    state: Literal["planned", "works"]
+    gone: bool = False  # answers 410 whatever is asked
 
     @property
     def key(self) -> tuple[str, str]:

@@ -28,6 +28,7 @@ class Credential(msgspec.Struct, frozen=True):
     message_ttl: int
     return_host: str
     ips: str
+    account_status: str  # accounts.Status
 
 
 def hash_password(password: str) -> str:

@@ -86,7 +86,7 @@ class MxPolicy(Policy):
         session.state = State()
         return None
 
-    async def authenticate(self, session: Session, login: str, password: str) -> bool:
+    async def authenticate(self, session: Session, login: str, password: str) -> bool | Reply:
         """Port 25 takes submissions too (behaviour.md 3.2)."""
         return await self._submission.authenticate(session, login, password)
 

@@ -31,6 +31,7 @@ MAX_MESSAGES = 10_000  # of one connection: bulk senders keep theirs, but no con
 
 
 _LOGINS = Counter("smtp_logins_total", "Attempts to log in over SMTP.", ("result",))
+_DISABLED = Reply(525, "5.7.13", "Account is disabled")  # RFC 5248 §3
 _LOCKED_OUT = Reply(421, "4.7.0", "The password was changed or the login deleted, please log in again")
 
 
@@ -64,12 +65,15 @@ class SubmissionPolicy(Policy):
         self._allowlists = accounts.Allowlists(db)
         self._known: OrderedDict[bytes, float] = OrderedDict()
 
-    async def authenticate(self, session: Session, login: str, password: str) -> bool:
+    async def authenticate(self, session: Session, login: str, password: str) -> bool | Reply:
         """Check a login (`user@domain`) and password."""
         name = login.strip().lower()
         credential = await self._check(name, password)
         if credential is not None and not await self._allowlists.admits(credential.account_id, session.peer):
             credential = None
+        if credential is not None and credential.account_status != accounts.Status.OPEN:
+            _LOGINS.labels("disabled").inc()
+            return _DISABLED
         session.login = None if credential is None else Login(name, credential)
         _LOGINS.labels("failed" if credential is None else "ok").inc()
         return credential is not None
@@ -83,6 +87,8 @@ class SubmissionPolicy(Policy):
             return _LOCKED_OUT
         if not await self._allowlists.admits(now.account_id, session.peer):
             return _LOCKED_OUT
+        if now.account_status != accounts.Status.OPEN:
+            return _DISABLED
         session.login = Login(held.name, now)
         return None
 

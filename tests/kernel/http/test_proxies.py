@@ -28,7 +28,7 @@ async def seen(peer: str | None, *headers: tuple[str, str]) -> tuple[str, str, s
         "scheme": "http",
         "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers],
     }
-    await Proxies(app, TRUSTED)(given, None, None)  # type: ignore[arg-type]
+    await Proxies(app, TRUSTED)(given, None, None)
     (scope,) = scopes
     hosts = [value.decode() for name, value in scope["headers"] if name == b"host"]
     return (scope["client"] or ("",))[0], scope["scheme"], ",".join(hosts)

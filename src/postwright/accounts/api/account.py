@@ -27,7 +27,10 @@ class UpdateAccount(msgspec.Struct, kw_only=True):
 
 
 class FeatureForm(msgspec.Struct, kw_only=True):
-    """Features, each `{"enabled": true}` or the same as JSON text."""
+    """Features, each `{"enabled": true}` or the same as JSON text.
+
+    `sending` stops all mail of the account; the others belong to products that are not here, and switch nothing.
+    """
 
     email_preview: Any = None
     inbox_placement: Any = None

@@ -67,8 +67,13 @@ _CREDENTIAL = Prepared(
         domains.c.message_ttl,
         func.coalesce(func.nullif(domains.c.mailfrom_host, ""), domains.c.name),
         domains.c.ips,
+        accounts.c.status,
     )
-    .select_from(smtp_credentials.join(domains, domains.c.id == smtp_credentials.c.domain_id))
+    .select_from(
+        smtp_credentials.join(domains, domains.c.id == smtp_credentials.c.domain_id).join(
+            accounts, accounts.c.id == domains.c.account_id
+        )
+    )
     .where(domains.c.name == bindparam("domain"), smtp_credentials.c.login == bindparam("user")),
     ("domain", "user"),
 )
@@ -287,7 +292,7 @@ def _owners(account_id: str, *, subaccounts: bool) -> ColumnElement[bool]:
 
 
 def credential(tx: Read, domain: str, login: str) -> Sequence[Any] | None:
-    """Account, domain id and name, hash, retention, return host and addresses of a login."""
+    """Account, domain id and name, hash, retention, return host, addresses and the account's state of a login."""
     rows = tx.fetch(_CREDENTIAL, (domain, login))
     return rows[0] if rows else None
 

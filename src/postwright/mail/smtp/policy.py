@@ -95,8 +95,11 @@ class Policy:
         """Before the greeting."""
         return None
 
-    async def authenticate(self, session: Session, login: str, password: str) -> bool:
-        """Whether that is who they say; only called when AUTH is offered."""
+    async def authenticate(self, session: Session, login: str, password: str) -> bool | Reply:
+        """Whether that is who they say; only called when AUTH is offered.
+
+        A reply refuses who is right all the same, so that nobody counts it as a guess.
+        """
         return False
 
     async def mail_from(self, session: Session, address: str, params: dict[str, str]) -> Decision:

@@ -263,7 +263,7 @@ class SmtpServer(Connection):
         if not logins.begin(peer, exchange.login):
             return replies.TOO_MANY_LOGINS
         right = await self._policy.authenticate(self._session, exchange.login, exchange.password)
-        if right:
+        if right:  # also a reply: the password is right
             logins.succeeded(peer, exchange.login)
         else:
             await asyncio.sleep(logins.failed(peer, exchange.login))
@@ -271,7 +271,7 @@ class SmtpServer(Connection):
 
     def _authenticated(self, right: bool | Reply) -> None:
         if isinstance(right, Reply):
-            self._end(right)
+            self._end(right) if right.code == 421 else self._error(right)
         elif right:
             self._say(replies.AUTHENTICATED)
         else:
