@@ -58,6 +58,9 @@ KNOWN: dict[str, str] = {
             ("POST /v1/thresholds/alerts/send", "message"),
             ("GET /v1/thresholds/alerts/send/{name}", "message"),
             ("GET /v1/thresholds/hits", "message"),
+            ("GET /v1/thresholds/limits", "message"),
+            ("POST /v1/thresholds/limits", "message"),
+            ("GET /v1/thresholds/limits/{name}", "message"),
             ("GET /v3/ip_warmups", "message"),
             ("GET /v3/ip_warmups/{addr}", "message"),
         )
