@@ -1,6 +1,6 @@
 """Figures and searches over many events, beside SQLite and PostgreSQL doing the same.
 
-    python -m bench.analytics [--events 1000000] [--days 30] [--accounts 20] [--compare]
+    python -m bench.analytics [--events 1000000] [--days 30] [--accounts 20] [--compare] [--folder KEEP] [--no-digests]
 
 Made of generated events in a table of their own: the first account has half of them. Each question is asked three
 times after a first one, the median counts. The other stores get the same rows without the JSON, with the indexes the
@@ -18,13 +18,15 @@ from pathlib import Path
 import duckdb
 import msgspec
 import psycopg
+import pyarrow
 
-from postwright.analytics import Ledger, Predicate, Question, search
-from postwright.analytics.columns import DAY, SCHEMA, start_of, table
+from postwright.analytics import Ledger, Predicate, Question, digests, search
+from postwright.analytics.columns import DAY, day_of, schema, start_of, table
 from postwright.analytics.figures import _grouped
 from postwright.analytics.schemas import LogsQuery
 from postwright.analytics.table import Table
 from postwright.events import Entry
+from postwright.kernel.clock import Clock
 from postwright.kernel.db import open_db
 from postwright.kernel.db.migrate import migrate
 from postwright.kernel.settings import load
@@ -62,8 +64,8 @@ GENERATED = """
         FROM (
             SELECT seq, (seq * $step)::BIGINT AS ts, (hash(seq) >> 16)::BIGINT AS h, (hash(seq + 1) % 100) AS k
             FROM range($first, $last) AS r(seq)
-        )
-    ) ORDER BY account_id, ts
+        ) WHERE CASE WHEN $one = 0 THEN h % 2 = 0 ELSE h % $accounts = $one END
+    )
 """
 
 
@@ -84,23 +86,40 @@ def marks():
 
 
 def generate(args, held):
-    """Days of events, each one sorted file, as upkeep leaves them."""
-    engine = duckdb.connect(config={"threads": 2, "memory_limit": "2GB"})
+    """Days of events in order, as upkeep leaves them."""
+    engine = duckdb.connect(config={"threads": 2, "memory_limit": "1GB"})
+    engine.execute("SET enable_progress_bar = false")
     each = args.events // args.days
-    names = ", ".join(f"{field.name}::{held_type(field)} AS {field.name}" for field in SCHEMA)
+    names = ", ".join(f"{field.name}::{held_type(field)} AS {field.name}" for field in schema())
     values = {f"{kind}": bits for kind, bits in marks().items()}
     values |= {
         "start": START,
         "day": DAY,
-        "step": args.days * DAY / args.events,
+        "step": DAY / each,
         "accounts": args.accounts,
         "people": max(1000, args.events // 20),
     }
+    owners = [0, *range(1, args.accounts, 2)]  # the odd ones share the half that the first does not have
+
+    def batches(day):
+        for one in owners:
+            bounds = {"first": day * each, "last": (day + 1) * each, "one": one}
+            query = f"SELECT {names} FROM ({GENERATED})"
+            for batch in engine.sql(query, params=values | bounds).to_arrow_reader(8192):
+                yield batch.cast(schema())
+
     for day in range(args.days):
-        bounds = {"first": day * each, "last": (day + 1) * each}
-        rows = engine.sql(f"SELECT {names} FROM ({GENERATED})", params=values | bounds).to_arrow_table()
-        held.append(rows.cast(SCHEMA), day * each, (day + 1) * each)
+        began = time.perf_counter()
+        name = start_of_day(day)
+        if not any(file.day == name for file in held.version().files):
+            held.rewrite(name, pyarrow.RecordBatchReader.from_batches(schema(), batches(day)))
+            print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
     return engine
+
+
+def start_of_day(number):
+    """The date of a day of the data."""
+    return day_of(START + number * DAY)
 
 
 def held_type(field):
@@ -192,8 +211,10 @@ def main():
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--accounts", type=int, default=20)
     parser.add_argument("--compare", action="store_true")
+    parser.add_argument("--folder", type=Path, help="keep the events here, and use those that are here")
+    parser.add_argument("--no-digests", action="store_true", help="measure without what is kept beside files")
     args = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="bench-analytics-"))
+    folder = args.folder or Path(tempfile.mkdtemp(prefix="bench-analytics-"))
     try:
         settings = load({"POSTWRIGHT_DATA": str(folder)})
         held = Table(settings)
@@ -205,8 +226,18 @@ def main():
             f"{args.events:,} events, {args.days} days: {size / 2**20:.0f} MB, "
             f"made in {time.perf_counter() - began:.0f} s"
         )
+        if not args.no_digests:
+            began = time.perf_counter()
+            for file in digests.missing(held, version.files):
+                digests.make(held, file, engine, folder / "spill")
+            size = sum(
+                digest.size
+                for kind in (*digests.SUMS, digests.PEOPLE)
+                for digest in held.digests(kind).values()
+            )
+            print(f"digests: {size / 2**20:.0f} MB, made in {time.perf_counter() - began:.0f} s", flush=True)
         migrate("sqlite", folder)
-        ledger = Ledger(settings, open_db("sqlite", folder))
+        ledger = Ledger(settings, open_db("sqlite", folder), Clock())
         account = f"{0:024d}"
         low, high = start_of(version.files[0].day), START + (args.days + 1) * DAY
         low = min(low, START)
@@ -241,7 +272,8 @@ def main():
             print(f"{name:16}{row[0]:22.0f}{row[1]:20.0f}{row[2]:12.0f}")
         print(f"sealing: {sealing(folder):,.0f} events/s")
     finally:
-        shutil.rmtree(folder)
+        if not args.folder:
+            shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ class Stage:
     def __init__(self, api: World) -> None:
         self.api = api
         self.sealer = Sealer(api.context.settings, api.db, api.clock)
-        self.ledger = Ledger(api.context.settings, api.db)
+        self.ledger = Ledger(api.context.settings, api.db, api.clock)
         api.clock.advance((START - api.clock.now()) / 1_000_000)
         self._ids: dict[str, str] = {}
 

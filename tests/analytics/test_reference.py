@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from postwright import events
-from postwright.analytics import BITS, Ledger, Sealer, counts, metrics, search, totals
+from postwright.analytics import BITS, Ledger, Sealer, counts, digests, metrics, search, totals
+from postwright.analytics.retention import Terms
 from postwright.analytics.schemas import LogsQuery, MetricsQuery
+from postwright.analytics.upkeep import Upkeep
 from postwright.kernel.clock import ManualClock
 from postwright.kernel.db import Db, open_db
 from postwright.kernel.http import dates
@@ -52,10 +54,11 @@ class Bed:
 
     def __init__(self, folder: Path) -> None:
         self.db: Db = open_db("sqlite", folder)
-        loaded = load({"POSTWRIGHT_DATA": str(folder)})
+        loaded = load({"POSTWRIGHT_DATA": str(folder), "POSTWRIGHT_ANALYTICS_RETENTION_DAYS": "99999"})
         self.clock = ManualClock(START)
         self.sealer = Sealer(loaded, self.db, self.clock)
-        self.ledger = Ledger(loaded, self.db)
+        self.ledger = Ledger(loaded, self.db, self.clock)
+        self.upkeep = Upkeep(loaded)
         self.number = 0
 
     def fresh(self) -> tuple[str, int]:
@@ -68,7 +71,9 @@ def bed(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Be
     folder = tmp_path_factory.mktemp("bed")
     shutil.copy(migrated / "state.db", folder)
     made = Bed(folder)
-    yield made
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(digests, "LARGE", 1)  # whatever is small is large enough here
+        yield made
     made.ledger.close()
     made.db.close_now()
 
@@ -129,6 +134,7 @@ CASES = st.fixed_dictionaries(
     {
         "events": st.lists(st.tuples(st.integers(0, 2 * MONTH // HOUR), told()), max_size=30),
         "seals": st.sets(st.integers(0, 29), max_size=3),
+        "upkeeps": st.sets(st.integers(0, 29), max_size=2),
         "queries": st.lists(
             st.fixed_dictionaries(
                 {
@@ -170,6 +176,8 @@ def stage_events(bed: Bed, case: dict[str, Any]) -> tuple[str, int, list[dict[st
         listed.append(event | {"at": at})
         if n in case["seals"]:
             bed.sealer.seal_now()
+        if n in case["upkeeps"]:
+            bed.upkeep.run(at + DAY, Terms())
     return account, base, listed
 
 

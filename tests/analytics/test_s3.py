@@ -8,10 +8,11 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from postwright.analytics import Ledger, Sealer
+from postwright.analytics import Sealer, digests
+from postwright.analytics.table import Table
 from postwright.kernel.db import Db
 from tests.analytics.conftest import DAY, HOUR, START, Stage
-from tests.analytics.test_logs import RANGE, numbers, told
+from tests.analytics.test_logs import RANGE, numbers, told, where
 from tests.world import world
 
 
@@ -34,7 +35,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
-async def test_the_same_on_s3(db: Db, tmp_path: Path, bucket: str) -> None:
+async def test_the_same_on_s3(db: Db, tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with world(db, tmp_path, analytics=bucket) as api:
         stage = Stage(api)
         for n in range(3):
@@ -60,6 +61,13 @@ async def test_the_same_on_s3(db: Db, tmp_path: Path, bucket: str) -> None:
             json={"query": "SELECT day, count(*) FROM events GROUP BY 1 ORDER BY 1"},
         )
         assert answer["rows"] == [["2027-01-15", 2], ["2027-01-16", 1]]
+        # Days that are over are put in order there, and what is kept beside their files lies there as well.
+        monkeypatch.setattr(digests, "LARGE", 1)
+        api.clock.advance(2 * DAY / 1e6)
         await stage.sealer.upkeep()
+        table = Table(api.context.settings)
+        assert {file.name for file in table.version().files} == set(table.digests(digests.PEOPLE))
         assert numbers(await stage.logs(**RANGE)) == [3, 2, 0]
-        Ledger(api.context.settings, db).close()
+        assert numbers(await stage.logs(**RANGE, filter=where("recipient", "=", "eve@y.test"))) == [2, 0]
+        found = await stage.metrics(**RANGE, metrics=["delivered_count"])
+        assert found["items"][0]["metrics"] == {"delivered_count": 3}

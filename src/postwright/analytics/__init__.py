@@ -1,7 +1,8 @@
 """Figures and searches over everything that happened, however much that is.
 
-Owns the event table (Delta Lake; columns in `columns.py`). Reads the log: `Sealer` copies it into the table, with
-the log's position in the same commit, so each event is there once. Writes no events.
+Owns the event table (Delta Lake; columns in `columns.py`), and the table `event_retentions`. Reads the log:
+`Sealer` copies it into the event table, with the log's position in the same commit, so each event is there once.
+Writes no events.
 
 - All questions go through a `Ledger`: the table up to its position and the log behind it are one relation, so that
   an event counts as soon as it is committed. `await ledger.ask(question, …)` runs `question(look, …)` in a thread.
@@ -10,13 +11,13 @@ the log's position in the same commit, so each event is there once. Writes no ev
 - A question is bounded in time, memory and how many may wait; then it is refused, never slow for others.
 """
 
-from .columns import SCHEMA
 from .errors import BadQuery, Behind, Busy, TooLong
 from .figures import Figures, Group, Question, counts, totals
 from .filters import Predicate
 from .ledger import Ledger, Look, Parameters
 from .marks import BITS, COUNTS, RATES, bits, rate
 from .ranges import Span, span, step
+from .retention import forget_domain as forget_retention
 from .sealer import Sealer
 from .sql import run as run_sql
 
@@ -24,7 +25,6 @@ __all__ = [
     "BITS",
     "COUNTS",
     "RATES",
-    "SCHEMA",
     "BadQuery",
     "Behind",
     "Busy",
@@ -40,6 +40,7 @@ __all__ = [
     "TooLong",
     "bits",
     "counts",
+    "forget_retention",
     "rate",
     "run_sql",
     "span",

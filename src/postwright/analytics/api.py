@@ -5,17 +5,19 @@ from typing import Any
 import msgspec
 
 from postwright import accounts
-from postwright.accounts import Area, Principal
+from postwright.accounts import AccountNotFound, Area, Principal
+from postwright.domains import DomainNotFound, DomainScope
 from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db
-from postwright.kernel.http import Controller, Raw, dates, post
+from postwright.kernel.http import Controller, Raw, dates, get, post, put
 from postwright.kernel.settings import Settings
 
-from . import export, figures, metrics, search, sql
+from . import export, figures, metrics, retention, search, sql
 from .erasure import Proof, erase
-from .errors import BadQuery, Behind, Busy, NoSuchToken, TooLong
+from .errors import BadQuery, BadRetention, Behind, Busy, NoSuchToken, NotYourPlan, TooLong
 from .figures import MAX_GROUPS, Figures
 from .ledger import Ledger
+from .retention import Kept
 from .schemas import (
     ExportQuery,
     LogsAggregates,
@@ -25,6 +27,7 @@ from .schemas import (
     MetricsAnswer,
     MetricsQuery,
     PersonToErase,
+    SetRetention,
     SqlAnswer,
     SqlQuery,
 )
@@ -211,4 +214,49 @@ class Erasure(Controller):
         return await erase(settings, db, sealer, ledger, principal.account_id, fields.address)
 
 
-CONTROLLERS = (Metrics, Logs, Export, Erasure)
+class Retention(Controller):
+    """For how long events are kept and shown."""
+
+    @get("/postwright/v1/retention", id="retention.get", access=Area.LOGS)
+    async def mine(self, principal: Principal, db: Db, settings: Settings) -> Kept:
+        """Show for how many days the account's events are kept, and how many that may be."""
+        return await db.read(retention.of_account, settings, principal.account_id)
+
+    @put(
+        "/postwright/v1/accounts/{account_id:str}/retention",
+        id="retention.set_plan",
+        access=Area.OPERATIONS,
+        errors=(NotYourPlan, AccountNotFound, BadRetention),
+    )
+    async def plan(
+        self, principal: Principal, account_id: str, db: Db, settings: Settings, fields: SetRetention
+    ) -> Kept:
+        """Set for how many days an account's events are kept, and those of its subaccounts."""
+        return await db.write(
+            retention.set_for_account, settings, principal.account_id, account_id, fields.days
+        )
+
+    @get(
+        "/postwright/v1/domains/{domain:str}/retention",
+        id="retention.get_of_domain",
+        access=Area.LOGS,
+        errors=(DomainNotFound,),
+    )
+    async def domain(self, tenant: DomainScope, db: Db, settings: Settings) -> Kept:
+        """Show for how many days a domain's events are kept, and how many that may be."""
+        return await db.read(retention.of_domain, settings, tenant.account_id, tenant.domain_id)
+
+    @put(
+        "/postwright/v1/domains/{domain:str}/retention",
+        id="retention.set_for_domain",
+        access=Area.OPERATIONS,
+        errors=(DomainNotFound, BadRetention),
+    )
+    async def keep(self, tenant: DomainScope, db: Db, settings: Settings, fields: SetRetention) -> Kept:
+        """Keep a domain's events shorter than the account's; what is older is not shown from now on."""
+        return await db.write(
+            retention.set_for_domain, settings, tenant.account_id, tenant.domain_id, fields.days
+        )
+
+
+CONTROLLERS = (Metrics, Logs, Export, Erasure, Retention)

@@ -1,65 +1,78 @@
 """Events as columns: what can be asked for without looking into an event's JSON, and the JSON itself."""
 
+import functools
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import msgspec
-import pyarrow as pa
 
 from postwright.events import Entry
 from postwright.kernel.clock import SECOND
 
+from . import engines
 from .marks import Facts, marks
 
 DAY: Final = 86400 * SECOND
 
-_TEXTS = pa.list_(pa.string())
-SCHEMA: Final = pa.schema(
-    [
-        ("day", pa.date32()),  # the partition
-        ("seq", pa.int64()),  # position in the log
-        ("ts", pa.int64()),  # microseconds since the epoch
-        ("id", pa.string()),
-        ("account_id", pa.string()),
-        ("domain_id", pa.string()),
-        ("domain", pa.string()),
-        ("event", pa.string()),
-        ("severity", pa.string()),
-        ("reason", pa.string()),
-        ("recipient", pa.string()),  # lower case
-        ("recipient_domain", pa.string()),
-        ("recipient_provider", pa.string()),
-        ("message_id", pa.string()),  # lower case, without brackets
-        ("from_header", pa.string()),
-        ("to_header", pa.string()),
-        ("subject", pa.string()),
-        ("recipients", _TEXTS),
-        ("tags", _TEXTS),
-        ("mailing_list", pa.string()),
-        ("attachments", _TEXTS),  # file names
-        ("size", pa.int64()),  # bytes
-        ("user_variables", pa.string()),  # JSON
-        ("ip", pa.string()),  # that sent
-        ("ip_pool", pa.string()),
-        ("client_ip", pa.string()),  # that opened, clicked or unsubscribed
-        ("country", pa.string()),
-        ("device", pa.string()),
-        ("bot", pa.string()),
-        ("transport", pa.string()),
-        ("attempt", pa.int64()),
-        ("code", pa.int64()),
-        ("bounce_type", pa.string()),
-        ("status_message", pa.string()),
-        ("routed", pa.bool_()),
-        ("delivered_at", pa.int64()),  # seconds since the epoch; 0: not told
-        ("rule", pa.string()),  # that judged a failure
-        ("rule_group", pa.string()),
-        ("is_unique", pa.bool_()),  # first open or click of a copy in seven days
-        ("marks", pa.int64()),  # which metrics count it (marks.py)
-        ("data", pa.string()),  # the event's JSON as it goes over the wire
-    ]
-)
+# Name -> kind. Columns are only ever added, at the end.
+FIELDS: Final = {
+    "day": "date",  # the partition
+    "seq": "int",  # position in the log
+    "ts": "int",  # microseconds since the epoch
+    "id": "text",
+    "account_id": "text",
+    "domain_id": "text",
+    "domain": "text",
+    "event": "text",
+    "severity": "text",
+    "reason": "text",
+    "recipient": "text",  # lower case
+    "recipient_domain": "text",
+    "recipient_provider": "text",
+    "message_id": "text",  # lower case, without brackets
+    "from_header": "text",
+    "to_header": "text",
+    "subject": "text",
+    "recipients": "texts",
+    "tags": "texts",
+    "mailing_list": "text",
+    "attachments": "texts",  # file names
+    "size": "int",  # bytes
+    "user_variables": "text",  # JSON
+    "ip": "text",  # that sent
+    "ip_pool": "text",
+    "client_ip": "text",  # that opened, clicked or unsubscribed
+    "country": "text",
+    "device": "text",
+    "bot": "text",
+    "transport": "text",
+    "attempt": "int",
+    "code": "int",
+    "bounce_type": "text",
+    "status_message": "text",
+    "routed": "flag",
+    "delivered_at": "int",  # seconds since the epoch; 0: not told
+    "rule": "text",  # that judged a failure
+    "rule_group": "text",
+    "is_unique": "flag",  # first open or click of a copy in seven days
+    "marks": "int",  # which metrics count it (marks.py)
+    "data": "text",  # the event's JSON as it goes over the wire
+}
+
+
+@functools.cache
+def schema() -> "engines.arrow.Schema":
+    """The columns of the table."""
+    pa = engines.arrow
+    kinds = {
+        "date": pa.date32(),
+        "flag": pa.bool_(),
+        "int": pa.int64(),
+        "text": pa.string(),
+        "texts": pa.list_(pa.string()),
+    }
+    return pa.schema([(name, kinds[kind]) for name, kind in FIELDS.items()])
 
 
 class _Dashed(msgspec.Struct, rename="kebab"):
@@ -155,12 +168,13 @@ _NO_MESSAGE, _NO_HEADERS, _NO_ENVELOPE, _NO_FLAGS = _Message(), _Headers(), _Env
 _NO_STATUS, _NO_CLIENT, _NO_PLACE, _NO_LIST, _NO_DOMAIN = _Status(), _Client(), _Place(), _List(), _Domain()
 
 
-def table(entries: Sequence[Entry]) -> pa.Table:
-    """Events as a table with the columns of `SCHEMA`."""
+def table(entries: Sequence[Entry]) -> "engines.arrow.Table":
+    """Events as a table with the columns of `schema`."""
     rows = [_row(entry) for entry in entries]
-    columns = zip(*rows, strict=True) if rows else [[] for _ in SCHEMA]
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+    columns = zip(*rows, strict=True) if rows else [[] for _ in FIELDS]
+    pa = engines.arrow
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema(), strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema())
 
 
 def _wire(data: bytes) -> _Wire:

@@ -18,7 +18,7 @@ from postwright.mail.addresses import AddressError, parse_one
 from .errors import BadQuery, Busy
 from .ledger import FOREVER, Ledger, Look, Parameters
 from .sealer import Sealer
-from .table import Table
+from .table import Conflict, Table
 
 ERASED: Final = "erased@erased.invalid"  # RFC 2606: nobody's
 _TRIES: Final = 5
@@ -78,17 +78,18 @@ def _from_table(table: Table, account_id: str, address: str) -> Proof:
     for attempt in range(_TRIES):
         try:
             table.version()
-            deleted += table.delete(f"{mine} AND {about}")["num_deleted_rows"] or 0
+            deleted += table.delete(f"{mine} AND {about}")
             replaced += table.update(
                 {name: f"regexp_replace({name}, {pattern}, {safe}, 'g')" for name in named},
                 f"{mine} AND strpos(lower(data), {_literal(address)}) > 0",
             )
             break
-        except table.conflict:
+        except Conflict:
             if attempt == _TRIES - 1:
                 raise Busy from None
     # At once: what was deleted must not lie about until the next upkeep.
     table.vacuum(0)
+    table.drop_digests()
     after = table.version()
     old, new = ({file.path for file in version.files} for version in (before, after))
     return Proof(

@@ -33,3 +33,17 @@ class NoSuchToken(BadQuery):
     """A paging token that we did not make."""
 
     message = "Invalid paging token"
+
+
+class BadRetention(Refused):
+    """Days that cannot be."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"'days' parameter is invalid: 0 (as long as possible) to {most} expected")
+
+
+class NotYourPlan(Refused):
+    """Plans are not set by those they are for."""
+
+    status = 403
+    message = "Only the account that runs this installation, or the one above a subaccount, may set a plan"

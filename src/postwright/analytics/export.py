@@ -4,13 +4,10 @@ import io
 from collections.abc import Sequence
 from typing import Any, Final
 
-import pyarrow as pa
-from pyarrow import csv, parquet
-
 from postwright.kernel.http import dates
 from postwright.kernel.http.paging import token
 
-from . import search
+from . import engines, search
 from .figures import Figures
 from .ledger import Look
 from .metrics import Wanted
@@ -58,13 +55,14 @@ def file(table: Any, form: str) -> bytes:
     """A table as CSV (lists as texts with spaces between) or Parquet."""
     out = io.BytesIO()
     if form == "parquet":
-        parquet.write_table(table, out, compression="zstd")
+        engines.parquet.write_table(table, out, compression="zstd")
     else:
-        csv.write_csv(_flat(table), out)
+        engines.csv.write_csv(_flat(table), out)
     return out.getvalue()
 
 
 def _flat(table: Any) -> Any:
+    pa = engines.arrow
     columns = []
     for column, field in zip(table.columns, table.schema, strict=True):
         if pa.types.is_nested(field.type):
@@ -86,7 +84,7 @@ def events(look: Look, accounts: Sequence[str], page: Page) -> tuple[Any, str]:
     found = search.places(look, accounts, page, ROWS)
     table = search.table(look, accounts, found, COLUMNS, rising=page.search.ascending)
     stamps = [dates.rfc3339_millis(at) for at in table["ts"].to_pylist()]
-    table = table.add_column(0, "time", pa.array(stamps, pa.string()))
+    table = table.add_column(0, "time", engines.arrow.array(stamps, engines.arrow.string()))
     if len(found) < ROWS:
         return table, ""
     at, seq = found[-1]
@@ -103,4 +101,4 @@ def figures(wanted: Wanted, found: Figures) -> Any:
         for name in wanted.metrics:
             value = group.metrics.get(name, 0)
             columns[name].append(float(value) if isinstance(value, str) else value)
-    return pa.table(columns)
+    return engines.arrow.table(columns)

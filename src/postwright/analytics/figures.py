@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from . import filters
+from . import digests, filters
 from .errors import BadQuery
 from .filters import Predicate
 from .ledger import Ledger, Look, Parameters
@@ -166,16 +166,25 @@ def _inner(look: Look, question: Question, params: Parameters, mask: int, keys: 
     ]
     if question.domain_ids:
         where.append(f"domain_id IN ({', '.join(map(params.add, question.domain_ids))})")
-    read = dict.fromkeys(("marks", *(_COLUMNS[name] for name in question.dimensions)))
-    source = look.source(params, list(read), question.low, question.high, where)
+    read = list(dict.fromkeys(("marks", *(_COLUMNS[name] for name in question.dimensions))))
+    counted = _sums(question, read)
+    source = look.source(params, read, question.low, question.high, where, counted=counted)
     if "tag" in question.dimensions:
         source = f"SELECT *, unnest(tags) AS tag FROM ({source})"  # noqa: S608
     columns = [f"{key} AS d{i}, {shown} AS s{i}" for i, (key, shown) in enumerate(keys)]
     grouping = [f"d{i}" for i in range(len(keys))]
+    number = "sum(n)::BIGINT" if counted else "count(*)"
     return f"""
-        SELECT {", ".join((*columns, "marks", "count(*) AS n"))}
+        SELECT {", ".join((*columns, "marks", f"{number} AS n"))}
         FROM ({source}) GROUP BY {", ".join((*grouping, "marks"))}
     """  # noqa: S608
+
+
+def _sums(question: Question, read: Sequence[str]) -> str:
+    """The kind of sums that a question can be answered with, "" when it takes the events themselves."""
+    used = {filters.column(each.attribute) for each in question.predicates} | set(read)
+    hourly = "time" in question.dimensions and question.resolution == "hour"
+    return digests.fitting(used, HOUR if hourly else DAY)
 
 
 def _key(name: str, resolution: str) -> tuple[str, str]:

@@ -144,6 +144,19 @@ _MATCHERS: Final[dict[str, Matcher]] = {
     "size": _number("size", "size", int),
 }
 
+_COLUMNS: Final = {
+    "subaccount": "account_id",
+    "tag": "tags",
+    "i_classification_rule_id": "rule",
+    "i_classification_group_id": "rule_group",
+}
+
+
+def column(attribute: str) -> str:
+    """The column that an attribute of metrics is about."""
+    return _COLUMNS.get(attribute, attribute)
+
+
 METRICS: Final = dict.fromkeys(
     (
         "domain",

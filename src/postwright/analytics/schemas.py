@@ -123,6 +123,12 @@ class SqlAnswer(msgspec.Struct):
     is_cut: bool
 
 
+class SetRetention(msgspec.Struct, kw_only=True):
+    """For how many days events are kept; 0: as long as possible."""
+
+    days: int
+
+
 class PersonToErase(msgspec.Struct, kw_only=True):
     """Who is to be forgotten."""
 

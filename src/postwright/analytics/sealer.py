@@ -1,4 +1,4 @@
-"""From the log into the table: every minute, or sooner when much happened; and the table's upkeep."""
+"""From the log into the table: every minute, or sooner when much happened."""
 
 import asyncio
 import logging
@@ -6,16 +6,17 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
-from deltalake.exceptions import DeltaError
-
 from postwright import events
 from postwright.kernel import failpoints
 from postwright.kernel.clock import SECOND, Clock
 from postwright.kernel.db import Db, StoreUnavailable
 from postwright.kernel.settings import Settings
 
-from .columns import DAY, day_of, table
+from . import engines
+from .columns import DAY, table
+from .retention import cut_log, terms
 from .table import Table
+from .upkeep import Upkeep
 
 log = logging.getLogger("postwright.analytics")
 
@@ -23,12 +24,9 @@ T = TypeVar("T")
 
 SEAL_EVENTS: Final = 20_000  # or until so many do
 LOOK_SECONDS: Final = 1.0
-BATCH: Final = 50_000  # events a commit at most: some 100 MB on the way
-READ: Final = 5_000
+BATCH: Final = 50_000  # events a commit at most
+READ: Final = 2_000
 UPKEEP_SECONDS: Final = 600.0
-SMALL_FILES: Final = 16  # of a day, before they are merged
-SMALL: Final = 32 * 2**20  # bytes
-OLD_FILES_HOURS: Final = 2  # a query that began before a merge may still read them
 
 
 class Sealer:
@@ -40,6 +38,9 @@ class Sealer:
         self._clock = clock
         self._table = Table(settings)
         self._pool = ThreadPoolExecutor(1, "seal")
+        # Sealing does not wait for a day that is being sorted.
+        self._upkeep = Upkeep(settings)
+        self._second = ThreadPoolExecutor(1, "upkeep")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Seal and keep the table in order until `stop`."""
@@ -49,6 +50,7 @@ class Sealer:
             )
         finally:
             self._pool.shutdown()
+            self._second.shutdown()
 
     async def _repeat(self, job: Callable[[], Awaitable[Any]], seconds: float, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -88,46 +90,28 @@ class Sealer:
     def seal_now(self) -> bool:
         """`seal` for programs without an event loop."""
         before = position = self._table.version().position
-        found: list[events.Entry] = []
-        while len(found) < BATCH and (new := self._db.read_now(events.read, position, READ)):
-            found += new
+        # Piece by piece: an event weighs ten times as much as an object as it does in columns.
+        pieces: list[Any] = []
+        found = 0
+        while found < BATCH and (new := self._db.read_now(events.read, position, READ)):
+            pieces.append(table(new))
+            found += len(new)
             position = new[-1].seq
         if not found:
             return False
         failpoints.hit("analytics.sealing")
-        self._table.append(table(found), before, position)
+        self._table.append(engines.arrow.concat_tables(pieces), before, position)
         failpoints.hit("analytics.sealed")
         return True
 
     async def upkeep(self) -> None:
-        """Merge small files, let go of days that are too old, remove what no version needs."""
-        await self._thread(self._upkeep)
-
-    def _upkeep(self) -> None:
+        """Let go of what is too old, and keep the table in order."""
         now = self._clock.now()
-        oldest = day_of(now - self._settings.analytics_retention_days * DAY)
-        version = self._table.version()
-        changed = False
-        if any(file.day < oldest for file in version.files):
-            self._table.delete(f"day < '{oldest}'")
-            changed = True
-        small: dict[Any, int] = {}
-        for file in version.files:
-            if file.size < SMALL and file.day >= oldest:
-                small[file.day] = small.get(file.day, 0) + 1
-        today = day_of(now)
-        for day, number in small.items():
-            # A day that is over is put in order once and for all, today's files when they are many.
-            if number >= SMALL_FILES or (day != today and number > 1):
-                changed = self._merge(day) or changed
-        if changed:
-            self._table.vacuum(OLD_FILES_HOURS)
-            self._table.tidy_log()
-
-    def _merge(self, day: Any) -> bool:
-        try:
-            self._table.merge_small(day)
-        except DeltaError as wrong:
-            log.info("analytics: another process changed the day meanwhile", extra={"reason": str(wrong)})
-            return False
-        return True
+        usual = now - self._settings.event_retention_days * DAY
+        # What the table does not hold yet stays in the log, however old it is.
+        sealed = await self.position()
+        while await self._db.write(events.expire, usual, sealed):
+            pass
+        allowed = await self._db.read(terms, now)
+        await cut_log(self._db, allowed, usual)
+        await asyncio.get_running_loop().run_in_executor(self._second, self._upkeep.run, now, allowed)

@@ -78,6 +78,7 @@ class Hit(msgspec.Struct, frozen=True):
 
 Place = tuple[int, int]  # time, number
 Columns = Sequence[str]
+_HIT: Final = ("ts", "seq", "account_id", "data")
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -138,23 +139,36 @@ def find(look: Look, accounts: Sequence[str], page: Page) -> Found:
     wanted = page.search
     backwards = page.turn != "n"
     rising = wanted.ascending != backwards
-    # First which ones, then their texts: these are most of the bytes.
-    found = places(look, accounts, page, wanted.limit)
-    hits: list[Hit] = []
-    if found:
+    _narrow(look, accounts, wanted)
+    if look.is_narrow:
+        hits = [Hit(*row) for row in _rows(look, accounts, page, wanted.limit, _HIT)]
+    else:
+        # First which ones, then their texts: these are most of the bytes.
+        found = places(look, accounts, page, wanted.limit)
         params = Parameters()
-        sql = _texts(look, accounts, found, params, ("ts", "seq", "account_id", "data"))
-        hits = [Hit(*row) for row in look.rows(sql, params)]
-        hits.sort(key=lambda hit: (hit.at, hit.seq), reverse=rising == backwards)
+        hits = [Hit(*row) for row in look.rows(_texts(look, accounts, found, params, _HIT), params)]
+    hits.sort(key=lambda hit: (hit.at, hit.seq), reverse=rising == backwards)
     return Found(hits, _totals(look, accounts, wanted) if wanted.totals else None)
+
+
+def _narrow(look: Look, accounts: Sequence[str], wanted: Search) -> None:
+    for each in wanted.predicates:
+        if (each.attribute, each.comparator) == ("recipient", "="):
+            look.narrow(accounts, [value.lower() for value in each.values])
+            return
 
 
 def places(look: Look, accounts: Sequence[str], page: Page, limit: int) -> list[Place]:
     """Time and number of up to `limit` events of a page, in the order of reading."""
+    return [(at, seq) for at, seq in _rows(look, accounts, page, limit, ("ts", "seq"))]
+
+
+def _rows(look: Look, accounts: Sequence[str], page: Page, limit: int, names: Columns) -> list[Any]:
+    """Columns of up to `limit` events of a page, in the order of reading."""
     rising = page.search.ascending == (page.turn == "n")
-    found: list[Place] = []
+    found: list[Any] = []
     for low, high in _windows(look, page, rising=rising):
-        found += _read(look, accounts, page, low, high, rising=rising, limit=limit - len(found))
+        found += _read(look, accounts, page, low, high, names, rising=rising, limit=limit - len(found))
         if len(found) >= limit:
             break
     return found
@@ -167,6 +181,8 @@ def _windows(look: Look, page: Page, *, rising: bool) -> Sequence[tuple[int, int
     if page.seq:
         low, high = (max(low, page.at), high) if rising else (low, min(high, page.at + 1))
     low = max(low, look.oldest)
+    if look.is_narrow:
+        return [(low, high)] if low < high else []
     pieces = []
     length = DAY
     while low < high:
@@ -192,26 +208,34 @@ def _where(accounts: Sequence[str], wanted: Search, params: Parameters) -> list[
 
 
 def _read(
-    look: Look, accounts: Sequence[str], page: Page, low: int, high: int, *, rising: bool, limit: int
-) -> list[Place]:
+    look: Look,
+    accounts: Sequence[str],
+    page: Page,
+    low: int,
+    high: int,
+    names: Columns,
+    *,
+    rising: bool,
+    limit: int,
+) -> list[Any]:
     params = Parameters()
     where = _where(accounts, page.search, params)
     if page.seq:
         # The log's numbers and its times have one order (events: commit order).
         where.append(f"seq {'>' if rising else '<'} {params.add(page.seq)}")
     way = "ASC" if rising else "DESC"
-    rows = look.rows(
-        f"SELECT ts, seq FROM ({look.source(params, ('ts', 'seq'), low, high, where)}) "  # noqa: S608
+    return look.rows(
+        f"SELECT {', '.join(names)} FROM ({look.source(params, names, low, high, where)}) "  # noqa: S608
         f"ORDER BY ts {way}, seq {way} LIMIT {limit}",
         params,
     )
-    return [(at, seq) for at, seq in rows]
 
 
 def _texts(
     look: Look, accounts: Sequence[str], found: list[Place], params: Parameters, names: Columns
 ) -> str:
     """SQL of columns of the events in some places."""
+    found = found or [(0, -1)]
     times = [at for at, _ in found]
     where = [
         f"account_id IN ({', '.join(map(params.add, accounts))})",
@@ -223,7 +247,7 @@ def _texts(
 def table(look: Look, accounts: Sequence[str], found: list[Place], names: Columns, *, rising: bool) -> Any:
     """Columns of the events in some places, as an Arrow table in their order."""
     params = Parameters()
-    source = _texts(look, accounts, found or [(0, -1)], params, names)
+    source = _texts(look, accounts, found, params, names)
     way = "ASC" if rising else "DESC"
     return look.arrow(f"SELECT * FROM ({source}) ORDER BY ts {way}, seq {way}", params)  # noqa: S608
 

@@ -11,11 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import duckdb
-import pyarrow as pa
-from pyarrow import compute
-
-from .columns import SCHEMA
+from . import engines
+from .columns import FIELDS
 from .errors import BadQuery, TooLong
 from .ledger import MEMORY, SECONDS, SPILL, THREADS, Look
 
@@ -45,7 +42,7 @@ def check(query: str) -> None:
     """Whether a query reads `events` and does nothing else. Raises BadQuery."""
     if len(query) > MAX_QUERY:
         raise BadQuery(f"'query' parameter is too long: at most {MAX_QUERY} characters expected")
-    with duckdb.connect(config={"threads": 1, "autoload_known_extensions": False}) as engine:
+    with engines.duckdb.connect(config={"threads": 1, "autoload_known_extensions": False}) as engine:
         try:
             parsed = json.loads(_all(engine, "SELECT json_serialize_sql($q)", {"q": query})[0][0])
             if parsed["error"]:
@@ -55,7 +52,7 @@ def check(query: str) -> None:
             # Which names are tables, and not expressions of the query's own, the engine knows best.
             tables = engine.get_table_names(query)
             reserved = {row[0] for row in _all(engine, "SELECT view_name FROM duckdb_views()")} | {"tail"}
-        except duckdb.Error as wrong:
+        except engines.duckdb.Error as wrong:
             raise BadQuery(_reason(wrong)) from None
     if len(parsed["statements"]) != 1:
         raise BadQuery("One SELECT statement expected")
@@ -73,7 +70,9 @@ def check(query: str) -> None:
         _judge(node, known)
 
 
-def _all(engine: duckdb.DuckDBPyConnection, query: str, values: Any = None) -> list[tuple[Any, ...]]:
+def _all(
+    engine: "engines.duckdb.DuckDBPyConnection", query: str, values: Any = None
+) -> list[tuple[Any, ...]]:
     return engine.execute(query, values).fetchall()
 
 
@@ -111,11 +110,14 @@ def run(look: Look, accounts: Sequence[str], query: str, limit: int, spill: Path
     Raises BadQuery, TooLong.
     """
     check(query)
-    files, tail = look.files(), look.tail
+    files, allowed = look.view()
+    tail = look.tail
     if accounts:
         # Others' events are not even there.
-        tail = tail.filter(compute.is_in(tail["account_id"], pa.array(accounts, pa.string())))
-    engine = duckdb.connect(
+        tail = tail.filter(
+            engines.compute.is_in(tail["account_id"], engines.arrow.array(accounts, engines.arrow.string()))
+        )
+    engine = engines.duckdb.connect(
         config={
             "threads": THREADS,
             "memory_limit": MEMORY,
@@ -131,7 +133,7 @@ def run(look: Look, accounts: Sequence[str], query: str, limit: int, spill: Path
     alarm.daemon = True
     try:
         engine.register("tail", tail)
-        _all(engine, _view(files, accounts))
+        _all(engine, _view(files, accounts, allowed))
         for setting in (
             *([f"SET allowed_paths = {_list(files)}"] if files else []),
             "SET enable_external_access = false",
@@ -142,18 +144,19 @@ def run(look: Look, accounts: Sequence[str], query: str, limit: int, spill: Path
         # The limit stands outside, whatever the query says.
         bounded = f"SELECT * FROM ({query.strip().rstrip(';')}\n) LIMIT {int(limit)}"  # noqa: S608
         return engine.sql(bounded).to_arrow_table()
-    except (duckdb.InterruptException, duckdb.OutOfMemoryException) as wrong:
+    except (engines.duckdb.InterruptException, engines.duckdb.OutOfMemoryException) as wrong:
         raise TooLong from wrong
-    except duckdb.Error as wrong:
+    except engines.duckdb.Error as wrong:
         raise BadQuery(_reason(wrong)) from None
     finally:
         alarm.cancel()
         engine.close()
 
 
-def _view(files: Sequence[str], accounts: Sequence[str]) -> str:
-    mine = f" WHERE account_id IN ({', '.join(map(_quoted, accounts))})" if accounts else ""
-    names = ", ".join(field.name for field in SCHEMA)
+def _view(files: Sequence[str], accounts: Sequence[str], allowed: list[str]) -> str:
+    own = [f"account_id IN ({', '.join(map(_quoted, accounts))})"] if accounts else []
+    mine = f" WHERE {' AND '.join(own + allowed)}" if own + allowed else ""
+    names = ", ".join(FIELDS)
     columns = f"make_timestamp(ts) AS time, {names}"
     halves = [f"SELECT {columns} FROM tail{mine}"]  # noqa: S608
     if files:

@@ -4,34 +4,21 @@ Every commit that adds events carries the position in the log up to which the ta
 transaction identifier of the Delta protocol: two processes that seal the same events cannot both succeed.
 """
 
-import contextlib
+import functools
 import logging
-import os
-import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
-import pyarrow as pa
-from deltalake import (
-    BloomFilterProperties,
-    ColumnProperties,
-    CommitProperties,
-    DeltaTable,
-    Schema,
-    Transaction,
-    WriterProperties,
-    write_deltalake,
-)
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from pyarrow import fs
 
 from postwright.kernel.settings import Settings
 
-from .columns import SCHEMA
+from . import engines
+from .columns import schema
+from .storage import Storage
 
 log = logging.getLogger("postwright.analytics")
 
@@ -44,24 +31,42 @@ _CONFIGURATION: Final = {
     "delta.dataSkippingStatsColumns": "seq,ts,account_id",
 }
 ROW_GROUP: Final = 122_880  # rows, DuckDB's own unit of parallel reading
-_BLOOM: Final = ColumnProperties(bloom_filter_properties=BloomFilterProperties(True, fpp=0.01, ndv=ROW_GROUP))
-WRITER: Final = WriterProperties(
-    compression="ZSTD",
-    compression_level=3,
-    max_row_group_size=ROW_GROUP,
-    # Whoever looks for one person or message skips nearly all row groups unread.
-    column_properties={"recipient": _BLOOM, "message_id": _BLOOM, "id": _BLOOM},
-)
-CACHE_BYTES: Final = 20 * 2**30  # of files from S3 that are kept on this machine's disk
+ORDER: Final = ("account_id", "ts", "seq")  # of the events in a file
+FILE_BYTES: Final = 256 * 2**20
+DIGESTS: Final = "_digests"  # a folder that Delta tables ignore, by its underscore
+
+
+class Conflict(Exception):
+    """Somebody else changed the same files first."""
+
+
+@functools.cache
+def _writer() -> "engines.deltalake.WriterProperties":
+    delta = engines.deltalake
+    bloom = delta.ColumnProperties(
+        bloom_filter_properties=delta.BloomFilterProperties(True, fpp=0.01, ndv=ROW_GROUP)
+    )
+    return delta.WriterProperties(
+        compression="ZSTD",
+        compression_level=3,
+        max_row_group_size=ROW_GROUP,
+        # Whoever looks for one person or message skips nearly all row groups unread.
+        column_properties={"recipient": bloom, "message_id": bloom, "id": bloom},
+    )
 
 
 class File(msgspec.Struct, frozen=True):
     """One Parquet file of the table."""
 
-    path: str  # where DuckDB can read it, once `Table.local` has been asked
+    path: str  # its address; `Table.local` tells where DuckDB can read it
     day: date
     rows: int
     size: int
+
+    @property
+    def name(self) -> str:
+        """Unique among all files the table ever had."""
+        return self.path.rpartition("/")[2]
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -75,13 +80,11 @@ class Version(msgspec.Struct, frozen=True):
 class Table:
     """The table, opened; it is made when it is not there. Not for use from several threads at once."""
 
-    conflict = CommitFailedError  # somebody else changed the same files first
-
     def __init__(self, settings: Settings) -> None:
         self.location = settings.analytics_location
-        self._remote = "://" in self.location
-        self._cache = settings.data_dir / "analytics-cache"
-        self._delta: DeltaTable | None = None
+        self._storage = Storage(self.location, settings.data_dir / "analytics-cache")
+        self._digests: dict[str, int] | None = None  # addresses and sizes, as last seen
+        self._delta: engines.deltalake.DeltaTable | None = None
         self._version: Version | None = None
 
     def version(self) -> Version:
@@ -89,7 +92,7 @@ class Table:
         delta = self._open()
         try:
             delta.update_incremental()
-        except DeltaError:
+        except engines.deltalake.exceptions.DeltaError:
             # The log it stood on has been cleaned away since.
             self._delta = None
             delta = self._open()
@@ -97,78 +100,92 @@ class Table:
         if self._version is None or self._version.number != number:
             position = delta.transaction_version(APP) or 0
             self._version = Version(number, position, tuple(_files(delta)))
-            self._forget_old(self._version)
+            self._digests = None
+            self._storage.forget(
+                {file.name for file in self._version.files}
+                | {path.rpartition("/")[2] for path in self._beside()}
+            )
         return self._version
 
-    def _open(self) -> DeltaTable:
+    def _open(self) -> "engines.deltalake.DeltaTable":
         if self._delta is None:
             try:
-                self._delta = DeltaTable(self.location)
-            except TableNotFoundError:
+                self._delta = engines.deltalake.DeltaTable(self.location)
+            except engines.deltalake.exceptions.TableNotFoundError:
                 self._delta = self._create()
         return self._delta
 
-    def _create(self) -> DeltaTable:
-        if not self._remote:
+    def _create(self) -> "engines.deltalake.DeltaTable":
+        delta = engines.deltalake
+        if not self._storage.is_remote:
             Path(self.location).mkdir(parents=True, exist_ok=True, mode=0o700)
-        with contextlib.suppress(DeltaError):  # another process was faster
-            DeltaTable.create(
+        with suppress(delta.exceptions.DeltaError):  # another process was faster
+            delta.DeltaTable.create(
                 self.location,
-                schema=Schema.from_arrow(SCHEMA),
+                schema=delta.Schema.from_arrow(schema()),
                 mode="ignore",
                 partition_by=["day"],
                 name="events",
                 description="Everything that happened to messages",
                 configuration=dict(_CONFIGURATION),
             )
-        return DeltaTable(self.location)
+        return delta.DeltaTable(self.location)
 
-    def append(self, events: pa.Table, before: int, position: int) -> bool:
+    def append(self, events: "engines.arrow.Table", before: int, position: int) -> bool:
         """Add the events of the log behind `before` up to `position`; False when another process did."""
         if self.version().position != before:
             return False
         try:
-            write_deltalake(
+            engines.deltalake.write_deltalake(
                 self._open(),
-                events.sort_by([("account_id", "ascending"), ("ts", "ascending"), ("seq", "ascending")]),
+                events.sort_by([(name, "ascending") for name in ORDER]),
                 mode="append",
-                writer_properties=WRITER,
-                commit_properties=CommitProperties(app_transactions=[Transaction(APP, position)]),
+                writer_properties=_writer(),
+                commit_properties=_position(position),
             )
-        except CommitFailedError:
+        except engines.deltalake.exceptions.CommitFailedError:
             return False
         return True
 
-    def rewrite(self, day: date, events: Any) -> bool:
-        """Replace a day by the same events in better order; False when somebody changed the day meanwhile."""
+    def rewrite(self, day: date, events: Any) -> None:
+        """Replace a day by other events, which come in batches and in their order. Raises Conflict."""
         try:
-            write_deltalake(
+            engines.deltalake.write_deltalake(
                 self._open(),
                 events,
                 mode="overwrite",
                 predicate=f"day = '{day}'",
-                target_file_size=256 * 2**20,
-                writer_properties=WRITER,
+                target_file_size=FILE_BYTES,
+                writer_properties=_writer(),
             )
-        except CommitFailedError:
-            return False
-        return True
+        except engines.deltalake.exceptions.CommitFailedError as wrong:
+            raise Conflict from wrong
 
     def merge_small(self, day: date) -> None:
-        """Make few files of the many small ones of a day; harmless beside appends."""
-        self._open().optimize.compact(
-            partition_filters=[("day", "=", str(day))],
-            target_size=128 * 2**20,
-            writer_properties=WRITER,
-        )
+        """Make few files of the many small ones of a day; harmless beside appends. Raises Conflict."""
+        try:
+            self._open().optimize.compact(
+                partition_filters=[("day", "=", str(day))],
+                target_size=128 * 2**20,
+                writer_properties=_writer(),
+            )
+        except engines.deltalake.exceptions.DeltaError as wrong:
+            raise Conflict from wrong
 
-    def delete(self, predicate: str) -> dict[str, Any]:
-        """Delete the events a predicate describes; what the engine says it did."""
-        return self._open().delete(predicate, writer_properties=WRITER)
+    def delete(self, predicate: str) -> int:
+        """Delete the events a predicate describes; how many. Raises Conflict."""
+        try:
+            done = self._open().delete(predicate, writer_properties=_writer())
+        except engines.deltalake.exceptions.CommitFailedError as wrong:
+            raise Conflict from wrong
+        return done["num_deleted_rows"] or 0
 
     def update(self, values: dict[str, str], predicate: str) -> int:
-        """Set columns to SQL expressions where a predicate is true; in how many events."""
-        done = self._open().update(updates=values, predicate=predicate, writer_properties=WRITER)
+        """Set columns to SQL expressions where a predicate is true; in how many events. Raises Conflict."""
+        try:
+            done = self._open().update(updates=values, predicate=predicate, writer_properties=_writer())
+        except engines.deltalake.exceptions.CommitFailedError as wrong:
+            raise Conflict from wrong
         return done["num_updated_rows"] or 0
 
     def vacuum(self, hours: float) -> list[str]:
@@ -184,49 +201,44 @@ class Table:
         delta.cleanup_metadata()
 
     def local(self, files: Iterable[File]) -> list[str]:
-        """Paths of files on this machine: files never change, so those from elsewhere are kept in a cache."""
-        if not self._remote:
-            return [file.path for file in files]
-        return [self._fetched(file) for file in files]
+        """Paths of files on this machine; those from elsewhere are fetched and kept."""
+        return self._storage.local((file.path, file.size) for file in files)
 
-    def _fetched(self, file: File) -> str:
-        # The folder's name tells the day.
-        place = self._cache / "/".join(file.path.rsplit("/", 2)[1:])
-        if place.exists() and place.stat().st_size == file.size:
-            os.utime(place)
-            return str(place)
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._make_room(file.size)
-        part = urlsplit(file.path)
-        with (
-            _s3().open_input_stream(f"{part.netloc}{part.path}") as source,
-            tempfile.NamedTemporaryFile(dir=self._cache, delete=False) as out,
-        ):
-            while chunk := source.read(2**20):
-                out.write(chunk)
-        Path(out.name).replace(place)
-        return str(place)
+    def digests(self, kind: str) -> dict[str, File]:
+        """By the name of a file of the table: what is kept beside it of this kind (digests.py)."""
+        found = {}
+        for path, size in self._beside().items():
+            stem, _, rest = path.rpartition("/")[2].partition("~")
+            if rest == f"{kind}.parquet":
+                found[stem] = File(path=path, day=date.min, rows=0, size=size)
+        return found
 
-    def _forget_old(self, version: Version) -> None:
-        """Let go of cached files that the table has no more: what was erased there must not stay here."""
-        if self._remote and self._cache.exists():
-            kept = {file.path.rpartition("/")[2] for file in version.files}
-            for path in self._cache.rglob("*.parquet"):
-                if path.name not in kept:
-                    path.unlink(missing_ok=True)
+    def keep_digest(self, of: File, kind: str, made: Path) -> None:
+        """Keep a file that was made of another one beside it."""
+        self._storage.put(made, f"{DIGESTS}/{of.name}~{kind}.parquet")
+        self._digests = None
 
-    def _make_room(self, size: int) -> None:
-        kept = sorted((p.stat().st_mtime, p.stat().st_size, p) for p in self._cache.rglob("*.parquet"))
-        total = size + sum(each[1] for each in kept)
-        for _, length, path in kept:
-            if total <= CACHE_BYTES:
-                return
-            path.unlink(missing_ok=True)
-            total -= length
+    def drop_digests(self) -> None:
+        """Delete what is kept beside files that the table has no more."""
+        names = {file.name for file in self.version().files}
+        self._digests = None
+        gone = [path for path in self._beside() if path.rpartition("/")[2].partition("~")[0] not in names]
+        self._storage.remove(gone)
+        self._digests = None
+
+    def _beside(self) -> dict[str, int]:
+        if self._digests is None:
+            self._digests = self._storage.sizes(DIGESTS)
+        return self._digests
 
 
-def _files(delta: DeltaTable) -> Iterable[File]:
-    added = pa.table(delta.get_add_actions(flatten=True)).to_pylist()
+def _position(position: int) -> "engines.deltalake.CommitProperties":
+    delta = engines.deltalake
+    return delta.CommitProperties(app_transactions=[delta.Transaction(APP, position)])
+
+
+def _files(delta: "engines.deltalake.DeltaTable") -> Iterable[File]:
+    added = engines.arrow.table(delta.get_add_actions(flatten=True)).to_pylist()
     for each in added:
         day = each.get("partition.day")
         path = f"{delta.table_uri.rstrip('/')}/{each['path']}"
@@ -236,13 +248,3 @@ def _files(delta: DeltaTable) -> Iterable[File]:
             rows=each.get("num_records") or 0,
             size=each["size_bytes"],
         )
-
-
-def _s3() -> Any:
-    """The storage of the environment's AWS_ variables, which the table's engine reads by itself."""
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
-    return fs.S3FileSystem(
-        endpoint_override=endpoint or None,
-        scheme="http" if endpoint.startswith("http://") else "https",
-        region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1",
-    )

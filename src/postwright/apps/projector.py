@@ -31,7 +31,7 @@ from postwright import (
     users,
     webhooks,
 )
-from postwright.analytics import Ledger, Sealer
+from postwright.analytics import Ledger, Sealer, forget_retention
 from postwright.habits.projector import HabitProjection
 from postwright.ips.projector import ReputationProjection
 from postwright.kernel.clock import SECOND
@@ -91,7 +91,9 @@ async def run(
         settings=context.settings, db=context.db, clock=context.clock, spool=context.spool
     )
     teller = alert_sender(context)
-    evaluator = alerts.Evaluator(context.db, context.clock, Ledger(context.settings, context.db))
+    evaluator = alerts.Evaluator(
+        context.db, context.clock, Ledger(context.settings, context.db, context.clock)
+    )
     sealer = Sealer(context.settings, context.db, context.clock)
     installation = domains.Installation.of(context.settings, context.hostname)
     checker = domains.Checker(context.settings, installation, context.db, context.clock)
@@ -149,8 +151,6 @@ async def _housekeeping(context: Context) -> None:
     while await messages.expire(context.db, context.spool, now):
         pass
     before = now - context.settings.event_retention_days * 86400 * SECOND
-    while await context.db.write(events.expire, before):
-        pass
     while await context.db.write(journal.expire, before):
         pass
     while await context.db.write(audit.expire, now - context.settings.audit_retention_days * 86400 * SECOND):
@@ -195,6 +195,7 @@ _FORGET: tuple[Callable[[Write, str], int], ...] = (
     lists.forget_domain,
     templates.forget_domain,
     tags.forget_domain,
+    forget_retention,
     certificates.forget_domain,
     events.forget_domain,
     domains.forget_checks,

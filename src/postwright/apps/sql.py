@@ -5,6 +5,7 @@ import csv
 import sys
 
 from postwright.analytics import BadQuery, Behind, Ledger, TooLong, run_sql
+from postwright.kernel.clock import Clock
 from postwright.kernel.db import open_db
 from postwright.kernel.settings import Settings
 
@@ -21,7 +22,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def _run(settings: Settings, args: argparse.Namespace) -> int:
     db = open_db(settings.database, settings.data_dir)
-    ledger = Ledger(settings, db)
+    ledger = Ledger(settings, db, Clock())
     try:
         limit = min(max(args.limit, 1), ROWS)
         table = ledger.ask_now(run_sql, (), args.query, limit, settings.data_dir / "analytics-spill")

@@ -110,9 +110,17 @@ def head(tx: Read) -> int:
     return store.newest(tx)
 
 
-def expire(tx: Write, before: int, limit: int = 5000) -> int:
-    """Delete up to `limit` events older than `before` (microseconds); how many it deleted."""
-    return store.delete_before(tx, before, limit)
+def expire(tx: Write, before: int, upto: int, limit: int = 5000) -> int:
+    """Delete up to `limit` events older than `before` (microseconds), none behind position `upto`; how many.
+
+    The oldest go first: what is left is always the end of the log without gaps.
+    """
+    return store.delete_before(tx, before, upto, limit)
+
+
+def expire_domain(tx: Write, domain_id: str, before: int, limit: int = 5000) -> int:
+    """Delete up to `limit` events of a domain older than `before` (microseconds); how many."""
+    return store.delete_domain_before(tx, domain_id, before, limit)
 
 
 def forget_person(tx: Write, account_id: str, address: str, instead: str, limit: int = 500) -> int:

@@ -134,10 +134,18 @@ def copy(tx: Read, domain_id: str, message_id: str, recipient: str, limit: int) 
     return tx.fetch(_COPY, (domain_id, message_id, recipient, limit))
 
 
-def delete_before(tx: Write, before: int, limit: int) -> int:
-    """Delete the oldest rows."""
-    old = select(events.c.seq).where(events.c.at < before).order_by(events.c.at).limit(limit)
-    return tx.run(delete(events).where(events.c.seq.in_(old)))
+def delete_before(tx: Write, before: int, upto: int, limit: int) -> int:
+    """Delete the oldest rows up to `upto`."""
+    # Time order is number order, so the first ones that are too old are the first ones.
+    oldest = tx.rows(select(events.c.seq, events.c.at).order_by(events.c.seq).limit(limit))
+    last = max((row.seq for row in oldest if row.at < before and row.seq <= upto), default=None)
+    return 0 if last is None else tx.run(delete(events).where(events.c.seq <= last))
+
+
+def delete_domain_before(tx: Write, domain_id: str, before: int, limit: int) -> int:
+    """Delete the oldest rows of a domain."""
+    old = select(events.c.seq).where(events.c.domain_id == domain_id, events.c.at < before)
+    return tx.run(delete(events).where(events.c.seq.in_(old.order_by(events.c.at).limit(limit))))
 
 
 def delete_domain(tx: Write, domain_id: str, limit: int) -> int:
