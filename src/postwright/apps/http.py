@@ -67,7 +67,7 @@ def build(
         ),
         "alert_sender": alert_sender(context),
         "router": Router(),
-"changes": changes or Changes(context.db),
+        "changes": changes or Changes(context.db),
         "ledger": Ledger(context.settings, context.db, context.clock),
         "sealer": Sealer(context.settings, context.db, context.clock),
         "owns_domain": domains.owns,
