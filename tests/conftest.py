@@ -48,8 +48,18 @@ def migrated_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFacto
     """The name of a database that all migrations made: running them again for each test takes most of its time."""
     url = postgres.create_database()
     migrate(url, tmp_path_factory.mktemp("migrated-postgres"))
+    postgres.remember(url)
     yield url.rpartition("?")[0].rpartition("/")[2]
     postgres.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def spare_databases(postgres: Postgres) -> Iterator[list[str]]:
+    """Copies of the migrated database that no test uses: emptying one is a hundred times as fast as making one."""
+    urls: list[str] = []
+    yield urls
+    for url in urls:
+        postgres.drop_database(url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -72,9 +82,12 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield "sqlite"
         return
     server: Postgres = request.getfixturevalue("postgres")
-    url = server.create_database(request.getfixturevalue("migrated_postgres"))
+    template: str = request.getfixturevalue("migrated_postgres")
+    spare: list[str] = request.getfixturevalue("spare_databases")
+    url = spare.pop() if spare else server.create_database(template)
     yield url
-    server.drop_database(url)
+    server.empty(url)
+    spare.append(url)
 
 
 @pytest.fixture

@@ -82,3 +82,23 @@ def test_a_server_that_cannot_start_says_why() -> None:
             server.start()
     finally:
         server.stop()
+
+
+def test_emptying_brings_back_what_was_remembered(postgres: Postgres) -> None:
+    url = postgres.create_database()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE one (id serial PRIMARY KEY, name text)")
+        connection.execute("CREATE TABLE two (one_id int REFERENCES one (id))")
+        connection.execute("INSERT INTO one (name) VALUES ('kept')")
+    postgres.remember(url)
+    left_open = psycopg.connect(url, autocommit=True)
+    left_open.execute("UPDATE one SET name = 'changed'")
+    left_open.execute("INSERT INTO one (name) VALUES ('new')")
+    left_open.execute("INSERT INTO two VALUES (2)")
+    postgres.empty(url)
+    with pytest.raises(psycopg.OperationalError):
+        left_open.execute("SELECT 1")
+    with psycopg.connect(url, autocommit=True) as connection:
+        assert connection.execute("SELECT * FROM one").fetchall() == [(1, "kept")]
+        assert connection.execute("SELECT * FROM two").fetchall() == []
+    postgres.drop_database(url)

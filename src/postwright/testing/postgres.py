@@ -37,6 +37,40 @@ _SETTINGS = {
 }
 
 
+_REMEMBER = """
+DO $$
+DECLARE name text; filled bool;
+BEGIN
+    CREATE SCHEMA original;
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM public.%I)', name) INTO filled;
+        IF filled THEN
+            EXECUTE format('CREATE TABLE original.%I AS TABLE public.%I', name, name);
+        END IF;
+    END LOOP;
+END $$
+"""
+# DELETE, since TRUNCATE makes new files for each table and index, of which there are some seven hundred.
+_EMPTY = """
+DO $$
+DECLARE name text;
+BEGIN
+    PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid();
+    SET LOCAL session_replication_role = replica;  -- foreign keys are not looked at, in whatever order
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+        EXECUTE format('DELETE FROM public.%I', name);
+    END LOOP;
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'original' LOOP
+        EXECUTE format('INSERT INTO public.%I SELECT * FROM original.%I', name, name);
+    END LOOP;
+    FOR name IN SELECT sequencename FROM pg_sequences WHERE schemaname = 'public' LOOP
+        EXECUTE format('ALTER SEQUENCE public.%I RESTART', name);
+    END LOOP;
+END $$
+"""
+
+
 class PostgresError(RuntimeError):
     """The server is not installed or did not start; the text says what to do, or what it printed."""
 
@@ -91,6 +125,16 @@ class Postgres:
         """Drop the database of `url`, ending its connections."""
         name = url.rpartition("?")[0].rpartition("/")[2]
         self._run(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def empty(self, url: str) -> None:
+        """Make what the database of `url` holds as it was when `remember` was called on it or its template."""
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(_EMPTY)
+
+    def remember(self, url: str) -> None:
+        """Note what rows the tables in the database of `url` have, for `empty`."""
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(_REMEMBER)
 
     def url(self, database: str) -> str:
         """The address of `database`, as POSTWRIGHT_DATABASE takes it."""
