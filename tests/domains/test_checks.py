@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from postwright import domains
-from postwright.domains import Checker, Installation
+from postwright import domains, ips
+from postwright.domains import Checker
 from postwright.domains.checks import GRACE_SECONDS, HEALTHY_SECONDS, KEPT, SOONEST_SECONDS
 from postwright.testing.dns import Failure, FakeDns
 from tests.world import World
@@ -26,8 +26,7 @@ class Watched:
     def __init__(self, api: World, fake_dns: FakeDns) -> None:
         self.api, self.fake_dns = api, fake_dns
         context = api.context
-        installation = Installation.of(context.settings, context.hostname)
-        self.checker = Checker(context.settings, installation, context.db, context.clock)
+        self.checker = Checker(context.settings, context.installation, context.db, context.clock)
         self.id = ""
         self.key = ""
 
@@ -181,3 +180,11 @@ async def test_dmarc_of_a_domain_above_counts(watched: Watched) -> None:
     await watched.pass_time(0)
     (dmarc,) = (await watched.shown())["recommended"]
     assert (dmarc["valid"], dmarc["cached"]) == ("valid", ["v=DMARC1; p=reject"])
+
+
+async def test_an_address_declared_by_command_belongs_into_spf(watched: Watched, api: World) -> None:
+    added = [ips.Declared("192.0.2.77"), ips.Declared("2001:db8::7", dedicated=False)]
+    await api.db.write(ips.declare, api.clock.now(), api.one.account_id, added, ips.COMMAND)
+    body = await api.ok("POST", "/v4/domains", data={"name": "more.test"})
+    spf = body["sending_dns_records"][0]["value"]
+    assert spf == "v=spf1 ip4:192.0.2.10 ip4:192.0.2.77 ip6:2001:db8::7 ~all"

@@ -15,7 +15,7 @@ from .context import open_context
 
 def add(commands: Any) -> None:
     """Add `postwright ips …` to the command line."""
-    group = commands.add_parser("ips", help="source addresses: list, add, remove, band")
+    group = commands.add_parser("ips", help="source addresses: list, add, remove, band, features")
     verbs = group.add_subparsers(required=True, metavar="VERB")
     listed = verbs.add_parser("list", help="list all addresses, whose they are, and their bands")
     listed.set_defaults(run=_command(_list))
@@ -34,6 +34,14 @@ def add(commands: Any) -> None:
     band.add_argument("address")
     band.add_argument("band")
     band.set_defaults(run=_command(_band))
+    features = verbs.add_parser(
+        "features", help="what an account may use of addresses; --hide and --show change it"
+    )
+    features.add_argument("account", help="the account's id")
+    names = [str(each) for each in ips.Feature]
+    for flag, text in (("--hide", "let the account not use it"), ("--show", "let it use it again")):
+        features.add_argument(flag, action="append", default=[], choices=names, help=text)
+    features.set_defaults(run=_command(_features))
 
 
 def _command(work: Any) -> Any:
@@ -86,3 +94,11 @@ def _band(tx: Write, now: int, args: argparse.Namespace) -> str:
     address = ips.parse(args.address)
     ips.put_in_band(tx, address, args.band)
     return f"{address} is in band {args.band}"
+
+
+def _features(tx: Write, now: int, args: argparse.Namespace) -> str:
+    if args.account not in accounts.family(tx, args.account):
+        raise ips.BadIp(f"there is no account {args.account}")
+    hidden = (ips.hidden(tx, args.account) | set(args.hide)) - set(args.show)
+    ips.set_hidden(tx, args.account, [each for each in ips.Feature if each in hidden])
+    return "\n".join(f"{each:<26} {'hidden' if each in hidden else 'usable'}" for each in ips.Feature)

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from postwright import domains, ips
 from postwright.kernel import failpoints
 from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db, lease_node, open_db
@@ -29,6 +30,11 @@ class Context:
     hostname: str
     capture_port: Path
     node: int = 0  # this process's number in the store
+
+    async def installation(self) -> domains.Installation:
+        """What customers' DNS records point to, as of now."""
+        sources = await self.db.read(ips.in_use)
+        return domains.Installation.of(self.settings, self.hostname, sources)
 
 
 def open_context(settings: Settings, role: str) -> Context:

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -74,8 +74,8 @@ def build(
         "accepted": _accepted,
         "assign_source": ips.assign_new,
         "sources": Sources(ips.Book(context.db), context.hostname),
+        "find_installation": context.installation,
         "scraper": metrics.Scraper(context.settings, context.db, context.clock),
-        "installation": domains.Installation.of(context.settings, context.hostname),
     }
     guards, watch = [authenticator.guard], watcher(context.clock)
     if like is not None:
@@ -84,11 +84,21 @@ def build(
     return make_app(
         (*served, *planned_controllers(served)),
         constants=constants,
-        dependencies={"principal": auth.principal, "tenant": domains.scope_finder()},
+        dependencies={
+            "principal": auth.principal,
+            "tenant": domains.scope_finder(),
+            "installation": _installation,
+        },
         guards=guards,
         watch=watch,
         public_url=settings.public_url,
     )
+
+
+async def _installation(
+    find_installation: Callable[[], Awaitable[domains.Installation]],
+) -> domains.Installation:
+    return await find_installation()
 
 
 def _accepted(tx: Read, account_id: str, since: int) -> int:

@@ -95,8 +95,7 @@ async def run(
         context.db, context.clock, Ledger(context.settings, context.db, context.clock)
     )
     sealer = Sealer(context.settings, context.db, context.clock)
-    installation = domains.Installation.of(context.settings, context.hostname)
-    checker = domains.Checker(context.settings, installation, context.db, context.clock)
+    checker = domains.Checker(context.settings, context.installation, context.db, context.clock)
     rotator = domains.Rotator(context.settings, context.db, context.clock, context.vault)
     issuer = certificates.Issuer(
         settings=context.settings,

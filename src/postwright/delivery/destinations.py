@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 import random
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 import idna
@@ -83,6 +83,7 @@ class Destinations:
         clock: Clock | None = None,
         resolver: Resolver | None = None,
         hosted: Hosted | None = None,
+        sources: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         self._settings = settings
         self._mx_port = mx_port  # another one is for tests, which cannot listen on 25
@@ -95,7 +96,7 @@ class Destinations:
             self._clock, self._addresses, MAX_CACHED
         )
         self._missing: dict[str, int] = {}  # domains, and since when they do not exist
-        self._families = _families(settings)
+        self._sources = sources  # the addresses that mail leaves from; none: the system chooses
 
     def site(self, domain: str) -> str:
         """The name of the queue that mail for `domain` shares."""
@@ -208,9 +209,18 @@ class Destinations:
             self._missing[domain] = now
         return Unroutable(498, text)
 
+    def _families(self) -> list[str]:
+        """The record types of addresses that we can reach, the preferred first."""
+        kinds = {"ipv4": ["A"], "ipv6": ["AAAA"], "ipv6-first": ["AAAA", "A"]}.get(
+            self._settings.address_family, ["A", "AAAA"]
+        )
+        declared = {ipaddress.ip_address(address).version for address in self._sources()}
+        reachable = [kind for kind in kinds if not declared or (4 if kind == "A" else 6) in declared]
+        return reachable or kinds
+
     async def _addresses(self, name: str) -> tuple[tuple[list[Host], bool], float]:
         """The hosts behind one name, and whether DNS could not tell; how many seconds that holds."""
-        answers = await asyncio.gather(*(self._resolver.ask(name, kind) for kind in self._families))
+        answers = await asyncio.gather(*(self._resolver.ask(name, kind) for kind in self._families()))
         lists = []
         for answer in answers:
             alias = answer.name if answer.name != name else ""
@@ -255,16 +265,6 @@ def _by_preference(mx: Lookup, domain: str) -> list[tuple[int, str]]:
     return sorted(
         ((preference, name) for preference, name in records if name != "."), key=lambda record: record[0]
     )
-
-
-def _families(settings: Settings) -> list[str]:
-    """The record types of addresses that we can reach, the preferred first."""
-    kinds = {"ipv4": ["A"], "ipv6": ["AAAA"], "ipv6-first": ["AAAA", "A"]}.get(
-        settings.address_family, ["A", "AAAA"]
-    )
-    declared = {ipaddress.ip_address(address).version for address, _ in settings.sources()}
-    reachable = [kind for kind in kinds if not declared or (4 if kind == "A" else 6) in declared]
-    return reachable or kinds
 
 
 def _in_turn(lists: list[list[Host]]) -> list[Host]:

@@ -77,13 +77,20 @@ class Delivery:
         async def hosted(domain: str) -> bool:
             return await db.read(domains.account_of_host, domain) is not None
 
+        book = Book(db)
+        self._sources = Sources(book, hostname)
         self._destinations = Destinations(
-            settings, capture_port, mx_port, clock=clock, resolver=resolver, hosted=hosted
+            settings,
+            capture_port,
+            mx_port,
+            clock=clock,
+            resolver=resolver,
+            hosted=hosted,
+            sources=lambda: book.addresses,
         )
         self._tls_results = Collector(db, clock)
         tally = Tally(self._tls_results)
         self._quota = Quota(db, clock, settings.warmup_plan)
-        self._sources = Sources(Book(db), hostname)
         self._connector = Connector(
             self._sources,
             Policies(settings, db, clock, resolver, https_port=sts_port, problem=tally.problem),

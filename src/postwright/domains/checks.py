@@ -8,7 +8,7 @@ becomes unverified. A domain that never was proven, which the operator declared 
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -171,7 +171,9 @@ def history(tx: Read, domain_id: str, skip: int, limit: int) -> tuple[int, list[
 class Checker:
     """Looks at every domain by the clock."""
 
-    def __init__(self, settings: Settings, installation: Installation, db: Db, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, installation: Callable[[], Awaitable[Installation]], db: Db, clock: Clock
+    ) -> None:
         self._settings, self._installation = settings, installation
         self._db, self._clock = db, clock
 
@@ -180,11 +182,14 @@ class Checker:
         if self._settings.trust_domains:
             return 0
         due = await self._db.read(store.due_domains, self._clock.now(), BATCH)
+        if not due:
+            return 0
+        installation = await self._installation()
         room = asyncio.Semaphore(CONCURRENT)
-        await asyncio.gather(*(self._one(domain_id, room) for domain_id in due))
+        await asyncio.gather(*(self._one(domain_id, installation, room) for domain_id in due))
         return len(due)
 
-    async def _one(self, domain_id: str, room: asyncio.Semaphore) -> None:
+    async def _one(self, domain_id: str, installation: Installation, room: asyncio.Semaphore) -> None:
         async with room:
             now = self._clock.now()
             if not await self._db.write(store.claim_check, domain_id, now, now + CLAIM_SECONDS * SECOND):
@@ -192,7 +197,7 @@ class Checker:
             domain = await self._db.read(store.by_id, domain_id)
             if domain is None:
                 return
-            seen = await look(self._settings, self._installation, self._db, domain)
+            seen = await look(self._settings, installation, self._db, domain)
             try:
                 after = await self._db.write(keep, self._clock.now(), seen, asked=False, trusting=False)
             except DomainNotFound:

@@ -27,7 +27,6 @@ class Credential(msgspec.Struct, frozen=True):
     password_hash: str
     message_ttl: int
     return_host: str
-    ips: str
     account_status: str  # accounts.Status
 
 

@@ -35,14 +35,14 @@ class Installation(msgspec.Struct, frozen=True):
     """What records point to: this installation's name and sending addresses, and the zone with keys that it keeps."""
 
     hostname: str
-    sources: list[str]
+    sources: Sequence[str]
     dkim_zone: str = ""
 
     @classmethod
-    def of(cls, settings: Settings, hostname: str) -> "Installation":
-        """As the settings say."""
+    def of(cls, settings: Settings, hostname: str, sources: Sequence[str]) -> "Installation":
+        """As the settings say; `sources`: the addresses that mail leaves from, none when the system chooses."""
         zone = settings.dkim_zone.strip(".").lower() or f"dkim.{hostname}"
-        return cls(hostname, [address for address, _ in settings.sources()], zone)
+        return cls(hostname, sources, zone)
 
     @property
     def spf_mechanisms(self) -> list[str]:

@@ -78,7 +78,6 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     archive_to: str
     encrypt_incoming: bool
     message_ttl: int
-    ips: str
     created_at: int
     checks: dict[str, Check]
     checked_at: int

@@ -153,7 +153,6 @@ _DEFAULTS: dict[str, Any] = {
     "archive_to": "",
     "encrypt_incoming": False,
     "message_ttl": 0,
-    "ips": "",
     "checks": b"{}",
     "checked_at": 0,
 }

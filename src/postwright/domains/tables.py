@@ -25,7 +25,6 @@ domains = Table(
     Column("archive_to", Text, nullable=False),
     Column("encrypt_incoming", Boolean, nullable=False),
     Column("message_ttl", Integer, nullable=False),  # seconds; 0: the default
-    Column("ips", Text, nullable=False),  # addresses with commas; "": any of the installation
     Column("created_at", Micros, nullable=False),
     Column("checks", LargeBinary, nullable=False),  # JSON: what the last look at DNS found
     Column("checked_at", Micros, nullable=False),

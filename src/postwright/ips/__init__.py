@@ -17,7 +17,7 @@ from .jobs import JobRunner
 from .quota import Quota
 from .records import Assigned, Declared, Feature, Pool, SourceIp
 from .sending import assign_new, choose, ips_of, link_pool
-from .store.addresses import all_ips, set_hidden
+from .store.addresses import all_ips, hidden, in_use, set_hidden
 from .timers import Timers
 
 __all__ = [
@@ -40,6 +40,8 @@ __all__ = [
     "declare",
     "declared",
     "forget_domain",
+    "hidden",
+    "in_use",
     "ips_of",
     "link_pool",
     "parse",

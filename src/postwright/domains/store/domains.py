@@ -66,7 +66,6 @@ _CREDENTIAL = Prepared(
         smtp_credentials.c.password_hash,
         domains.c.message_ttl,
         func.coalesce(func.nullif(domains.c.mailfrom_host, ""), domains.c.name),
-        domains.c.ips,
         accounts.c.status,
     )
     .select_from(
@@ -292,7 +291,7 @@ def _owners(account_id: str, *, subaccounts: bool) -> ColumnElement[bool]:
 
 
 def credential(tx: Read, domain: str, login: str) -> Sequence[Any] | None:
-    """Account, domain id and name, hash, retention, return host, addresses and the account's state of a login."""
+    """Account, domain id and name, hash, retention, return host and the account's state of a login."""
     rows = tx.fetch(_CREDENTIAL, (domain, login))
     return rows[0] if rows else None
 

@@ -105,6 +105,12 @@ def all_ips(tx: Read) -> list[SourceIp]:
     return [_ip(row) for row in tx.rows(select(source_ips).order_by(source_ips.c.created_at))]
 
 
+def in_use(tx: Read) -> list[str]:
+    """The addresses that mail can leave from."""
+    stmt = select(source_ips.c.address).where(source_ips.c.enabled.is_(True))
+    return [row.address for row in tx.rows(stmt.order_by(source_ips.c.created_at, source_ips.c.address))]
+
+
 def one(tx: Read, address: str) -> SourceIp | None:
     """An address, whosever it is."""
     row = tx.row(select(source_ips).where(source_ips.c.address == address))
