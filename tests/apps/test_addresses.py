@@ -1,5 +1,6 @@
 """`postwright ips …` on the command line."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from postwright import accounts, ips
 from postwright.apps.cli import main
 from postwright.kernel.db import Db
 from postwright.kernel.secrets import Vault
+from postwright.testing.dns import FakeDns
 
 
 @pytest.fixture
@@ -57,3 +59,23 @@ def test_features_are_hidden_and_shown(run: Run) -> None:
     assert "no account" in run("features", "nobody", status=1)
     with pytest.raises(SystemExit):
         main(["ips", "features", run.account, "--hide", "everything"])
+
+
+async def test_addresses_are_looked_at_when_asked(
+    run: Run, fake_dns: FakeDns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("add", "192.0.2.12", "--ehlo", "out.example.com")
+    monkeypatch.setenv("POSTWRIGHT_DNS", fake_dns.address)
+    monkeypatch.setenv("POSTWRIGHT_BLOCKLISTS", "bl.test")
+    fake_dns.set_ptr("192.0.2.12", "out.example.com")
+    fake_dns.set("out.example.com", "A", "192.0.2.12")
+    told = await asyncio.to_thread(run, "check")
+    assert [line.split()[1:3] for line in told.splitlines()] == [
+        ["ptr", "valid"],
+        ["ehlo", "valid"],
+        ["blocklist:bl.test", "clear"],
+    ]
+    fake_dns.set("12.2.0.192.bl.test", "A", "127.0.0.2")
+    assert await asyncio.to_thread(main, ["ips", "check", "192.0.2.12"]) == 1
+    assert "listed by bl.test" in run.capsys.readouterr().out
+    assert "not declared" in await asyncio.to_thread(run, "check", "192.0.2.99", status=1)

@@ -50,6 +50,7 @@ NOT_OF_A_DOMAIN = {
     "send_alerts": "of an account",
     "acme_accounts": "of the installation",
     "acme_challenges": "gone after minutes",
+    "dns_walks": "of the installation",
 }
 # Tables without a domain whose rows belong to one by a row of another: column, and the column of the other one.
 CHILDREN = {
@@ -62,6 +63,8 @@ CHILDREN = {
 }
 # Tables with a domain's name instead of its id.
 BY_NAME = {"api_keys": "domain_name", "dkim_keys": "authority"}
+# Tables of addresses and domains, whose rows have one of them as their scope.
+BY_SCOPE = ("dns_checks", "dns_check_history")
 # Made by other means, or by the deletion itself.
 MADE = {"domains", "domain_tombstones"}
 
@@ -105,6 +108,10 @@ def fill(tx: Write, account_id: str, domain_id: str, name: str) -> dict[str, Any
     for child, column in BY_NAME.items():
         rows[child] = row(metadata.tables[child], **{column: name, "account_id": account_id})
         found[child] = (column, name)
+    for child in BY_SCOPE:
+        scope = f"domain:{domain_id}"
+        rows[child] = row(metadata.tables[child], scope=scope)
+        found[child] = ("scope", scope)
     for table, values in rows.items():
         tx.run(insert(metadata.tables[table]).values(**values))
     return found
@@ -123,7 +130,7 @@ def left(tx: Read, places: dict[str, tuple[str, Any]]) -> dict[str, int]:
 
 
 def test_every_table_is_thought_of() -> None:
-    known = {*NOT_OF_A_DOMAIN, *CHILDREN, *BY_NAME, *MADE}
+    known = {*NOT_OF_A_DOMAIN, *CHILDREN, *BY_NAME, *BY_SCOPE, *MADE}
     unknown = {name for name, table in metadata.tables.items() if "domain_id" not in table.c} - known
     assert unknown == set(), (
         "say in this file how such rows go when their domain is deleted, or why they stay"

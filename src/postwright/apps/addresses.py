@@ -1,21 +1,23 @@
 """Commands about source addresses."""
 
 import argparse
+import asyncio
 import sys
+from collections.abc import Sequence
 from typing import Any
 
-from postwright import accounts, ips
+from postwright import accounts, alerts, ips
 from postwright.kernel.db import Write
 from postwright.kernel.db.migrate import migrate
 from postwright.kernel.errors import Refused
 from postwright.kernel.settings import Settings
 
-from .context import open_context
+from .context import Context, open_context
 
 
 def add(commands: Any) -> None:
     """Add `postwright ips …` to the command line."""
-    group = commands.add_parser("ips", help="source addresses: list, add, remove, band, features")
+    group = commands.add_parser("ips", help="source addresses: list, add, remove, band, features, check")
     verbs = group.add_subparsers(required=True, metavar="VERB")
     listed = verbs.add_parser("list", help="list all addresses, whose they are, and their bands")
     listed.set_defaults(run=_command(_list))
@@ -42,6 +44,9 @@ def add(commands: Any) -> None:
     for flag, text in (("--hide", "let the account not use it"), ("--show", "let it use it again")):
         features.add_argument(flag, action="append", default=[], choices=names, help=text)
     features.set_defaults(run=_command(_features))
+    checked = verbs.add_parser("check", help="look at PTR record, EHLO name and blocklists of addresses now")
+    checked.add_argument("address", nargs="*", help="default: all")
+    checked.set_defaults(run=_check)
 
 
 def _command(work: Any) -> Any:
@@ -60,6 +65,36 @@ def _command(work: Any) -> Any:
         return 0
 
     return run
+
+
+def _check(settings: Settings, args: argparse.Namespace) -> int:
+    """Look now, and keep what was found like the looks by the clock. Status 1 when anything is wrong."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    migrate(settings.database, settings.data_dir)
+    context = open_context(settings, "cli")
+    try:
+        wanted = {ips.parse(text) for text in args.address}
+        declared = {each.address: each for each in context.db.read_now(ips.all_ips) if each.enabled}
+        if unknown := wanted - declared.keys():
+            raise ips.BadIp(f"{unknown.pop()} is not declared")
+        chosen = [each for each in declared.values() if not wanted or each.address in wanted]
+        return asyncio.run(_look(context, chosen))
+    except Refused as no:
+        print(f"postwright: {no.text}", file=sys.stderr)
+        return 1
+    finally:
+        context.db.close_now()
+
+
+async def _look(context: Context, chosen: Sequence[ips.SourceIp]) -> int:
+    watch = ips.Watch(context.settings, context.db, context.clock, context.hostname, alerts.announce)
+    wrong = 0
+    for each in chosen:
+        for kind, finding in (await watch.address(each.address, each.ehlo, each.account_id)).items():
+            wrong += finding.outcome in ("invalid", "listed")
+            shown = finding.detail or ", ".join(finding.found)
+            print(f"{each.address:<40} {kind:<34} {finding.outcome:<8} {shown}")
+    return 1 if wrong else 0
 
 
 def _list(tx: Write, now: int, args: argparse.Namespace) -> str:

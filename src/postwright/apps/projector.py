@@ -105,6 +105,7 @@ async def run(
         own=own_names(context.settings, context.hostname),
     )
     timers = ips.Timers(context.settings, context.db, context.clock)
+    watch = ips.Watch(context.settings, context.db, context.clock, context.hostname, alerts.announce)
     ready()
     await asyncio.gather(
         issuer.run(stop),
@@ -123,6 +124,7 @@ async def run(
         receiving.worker(context).run(stop),
         receiving.list_worker(context).run(stop),
         _every(HOUSEKEEPING_SECONDS, timers.run_once, stop),
+        _every(DNS_SECONDS, watch.run_once, stop),
         ips.JobRunner(context.db, context.clock).run(stop),
         lists.Uploader(context.db, context.clock).run(stop),
     )

@@ -19,7 +19,7 @@ from .addresses import allow, need_dedicated
 from .errors import BadIp, BadPool, NotEnrolled, NotOwner, NotSetUp, OverrideNotFound, PoolNotFound
 from .health import WINDOWS, Band, Health, judge, place
 from .records import DYNAMIC, Feature, Figures, Pool
-from .store import addresses, pools, reputations, warmups
+from .store import addresses, checks, pools, reputations, warmups
 from .store import dynamic as store
 
 HOUR = 3600 * SECOND
@@ -333,4 +333,5 @@ def check(tx: Write, now: int) -> int:
 
 def forget_domain(tx: Write, domain_id: str) -> int:
     """Nothing is left of a deleted domain; how much there was."""
-    return pools.forget_domain(tx, domain_id) + store.forget_domain(tx, domain_id)
+    gone = pools.forget_domain(tx, domain_id) + store.forget_domain(tx, domain_id)
+    return gone + checks.forget(tx, f"domain:{domain_id}")

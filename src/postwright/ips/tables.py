@@ -178,3 +178,41 @@ dynamic_history = Table(
     Index("ix_dynamic_history_owner", "owner_id", "at", "id"),
     Index("ix_dynamic_history_domain", "domain_id", "at", "id"),
 )
+
+# What DNS says of an address (ip:ADDRESS) or a domain (domain:ID): the last look, one row a kind of check.
+dns_checks = Table(
+    "dns_checks",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),  # ptr · ehlo · blocklist:ZONE
+    Column(
+        "outcome", Text, nullable=False
+    ),  # valid · invalid · listed · clear · unknown: the last that anybody could tell
+    Column("detail", Text, nullable=False),
+    Column("found", Text, nullable=False),  # JSON: names or codes
+    Column("problem", Text, nullable=False),  # why the last look could not tell; "": it could
+    Column("since", Micros, nullable=False),  # when the outcome became what it is
+    Column("checked_at", Micros, nullable=False),
+)
+
+dns_check_history = Table(
+    "dns_check_history",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("before", Text, nullable=False),  # "": it was the first look
+    Column("outcome", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("at", Micros, nullable=False, index=True),
+    Index("ix_dns_check_history_scope", "scope", "at", "id"),
+)
+
+# How far the walks over all addresses and over all domains are, so that each is looked at by one process.
+dns_walks = Table(
+    "dns_walks",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("after", Text, nullable=False),  # the last address or domain that was looked at
+    Column("next_at", Micros, nullable=False),
+)

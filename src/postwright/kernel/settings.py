@@ -84,6 +84,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     warmup_plan: str = (
         ""  # messages a day with commas, for addresses that are warmed up; default: ours, 28 days
     )
+    # DNS zones of blocklists with commas, which are asked about source addresses (zen.spamhaus.org) and about domains
+    # (dbl.spamhaus.org). Default: none; each has terms of its use.
+    blocklists: str = ""
+    domain_blocklists: str = ""
+    blocklist_dns: str = ""  # resolver host:port for these; default: that of `dns`
+    address_check_seconds: int = 3600  # between looks at the PTR record, EHLO name and lists of an address
     account_ips: int = 10  # dedicated addresses that an account may ask for (POST /v3/ips/request/new)
     shaping: str = ""  # a TOML file over the built-in table of limits (delivery/shaping/shaping.toml)
     retry_schedule: str = "600,900,1800,3600,7200,14400"  # behaviour.md 5.1
@@ -172,6 +178,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if any(not 0 <= wait <= 30 * 86400 for wait in waits):
             raise SettingsError(f"{PREFIX}{name.upper()}_SCHEDULE={text}: whole seconds with commas expected")
         return waits
+
+    def zones(self, name: str) -> list[str]:
+        """The DNS zones of `blocklists` or `domain_blocklists`. Raises SettingsError."""
+        zones = [part.strip(".").lower() for part in _split(getattr(self, name))]
+        for zone in zones:
+            if (
+                not all(0 < len(label) < 64 and label.isascii() for label in zone.split("."))
+                or len(zone) > 120
+            ):
+                raise SettingsError(f"{PREFIX}{name.upper()}: {zone!r} is not a DNS zone")
+        return list(dict.fromkeys(zones))
 
     @property
     def private_targets(self) -> str:
@@ -326,8 +343,15 @@ def _checked(settings: Settings) -> Settings:
         raise SettingsError(f"{PREFIX}SLACK_URL={settings.slack_url}: an http:// or https:// URL expected")
     if settings.rspamd and not settings.rspamd.startswith(("http://", "https://")):
         raise SettingsError(f"{PREFIX}RSPAMD={settings.rspamd}: an http:// or https:// URL expected")
-    if settings.dns:
-        host_port(settings.dns, PREFIX + "DNS")
+    for name in ("dns", "blocklist_dns"):
+        if getattr(settings, name):
+            host_port(getattr(settings, name), PREFIX + name.upper())
+    for name in ("blocklists", "domain_blocklists"):
+        settings.zones(name)
+    if settings.address_check_seconds < 1:
+        raise SettingsError(
+            f"{PREFIX}ADDRESS_CHECK_SECONDS={settings.address_check_seconds}: at least 1 expected"
+        )
     settings.source_marks()
     if not all(part.isdecimal() and int(part) > 0 for part in _split(settings.warmup_plan)):
         raise SettingsError(f"{PREFIX}WARMUP_PLAN={settings.warmup_plan}: whole numbers with commas expected")

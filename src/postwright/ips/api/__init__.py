@@ -1,9 +1,10 @@
 """Addresses and pools over HTTP."""
 
-from . import addresses, domains, dynamic, pools, subaccounts, warmups
+from . import addresses, checks, domains, dynamic, pools, subaccounts, warmups
 
 CONTROLLERS = (
     *addresses.CONTROLLERS,
+    *checks.CONTROLLERS,
     *domains.CONTROLLERS,
     *dynamic.CONTROLLERS,
     *pools.CONTROLLERS,
