@@ -7,7 +7,7 @@ from pathlib import Path
 
 from postwright import domains, ips
 from postwright.kernel import failpoints
-from postwright.kernel.clock import Clock
+from postwright.kernel.clock import Clock, SharedClock
 from postwright.kernel.db import Db, lease_node, open_db
 from postwright.kernel.ids import Sequence
 from postwright.kernel.secrets import Vault
@@ -47,7 +47,8 @@ def open_context(settings: Settings, role: str) -> Context:
     return Context(
         settings=settings,
         db=db,
-        clock=Clock(),
+        # Where nothing leaves the machine, tests may move the time.
+        clock=SharedClock(data / "clock") if settings.capture else Clock(),
         vault=Vault.from_file(settings.key_path),
         spool=Spool(settings.bodies_dir),
         sequence=Sequence(node),

@@ -32,6 +32,7 @@ from postwright import (
     webhooks,
 )
 from postwright.analytics import Ledger, Sealer, forget_retention
+from postwright.capture import Actor
 from postwright.habits.projector import HabitProjection
 from postwright.ips.projector import ReputationProjection
 from postwright.kernel.clock import SECOND
@@ -127,7 +128,19 @@ async def run(
         _every(DNS_SECONDS, watch.run_once, stop),
         ips.JobRunner(context.db, context.clock).run(stop),
         lists.Uploader(context.db, context.clock).run(stop),
+        *([_actor(context).run(stop)] if context.settings.capture else []),
     )
+
+
+def _actor(context: Context) -> Actor:
+    """What plays the recipients of captured mail."""
+    listening = (context.settings.listen(name) for name in ("mx", "http"))
+    mx, http = (_reachable(*addresses[0]) if addresses else None for addresses in listening)
+    return Actor(db=context.db, clock=context.clock, hostname=context.hostname, mx=mx, http=http)
+
+
+def _reachable(host: str, port: int) -> tuple[str, int]:
+    return ({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)  # noqa: S104
 
 
 async def _project(context: Context, projection: events.Projection, stop: asyncio.Event) -> None:

@@ -58,3 +58,75 @@ class Removed(msgspec.Struct):
 
     message: str
     count: int
+
+
+class Wanted(msgspec.Struct, kw_only=True):
+    """What to wait for: the oldest message that matches and came after number `after`.
+
+    `term` is looked for in recipient, subject and From, `subject` in the subject; `timeout` in seconds.
+    """
+
+    recipient: str = ""
+    message_id: str = ""
+    subject: str = ""
+    term: str = ""
+    after: int = 0
+    timeout: float = 30.0
+
+
+class NewRule(msgspec.Struct, kw_only=True):
+    """What recipients that match `recipient` (with `*` for anything) do with a message.
+
+    `do`: accept, bounce, defer, greylist, complain, report, open, click, unsubscribe. Of refusals: `enhanced` the
+    status code, `code` and `text` the reply; `times` how often greylisting refuses. Of the others: `after`, in seconds.
+    """
+
+    recipient: str = ""
+    do: str = ""
+    enhanced: str = ""
+    code: int = 0
+    text: str = ""
+    times: int = 1
+    after: float = 0.0
+
+
+class ShownRule(msgspec.Struct, kw_only=True):
+    """A rule. The newest that matches is followed."""
+
+    id: int
+    recipient: str
+    do: str
+    enhanced: str
+    code: int
+    text: str
+    times: int
+    after: float
+
+
+class RuleList(msgspec.Struct):
+    """The rules of the account, those first that are followed first."""
+
+    items: list[ShownRule]
+
+
+class RuleMade(msgspec.Struct):
+    """The rule stands."""
+
+    message: str
+    rule: ShownRule
+
+
+class ClockMove(msgspec.Struct, kw_only=True):
+    """How far to move the clock: `advance` seconds, or `to` a date, or `to=next`: what is due next."""
+
+    advance: float = 0.0
+    to: str = ""
+
+
+class ClockShown(msgspec.Struct):
+    """The time as the installation sees it, how many seconds that is ahead of the machine's, and what is due next."""
+
+    now: str
+    ahead: float
+    next: str | None
+    next_in: float | None

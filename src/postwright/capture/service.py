@@ -1,62 +1,107 @@
-"""Keep captured messages, show them, delete them."""
+"""Keep captured messages, show them, delete them; and let their recipients do as they are told."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
+
 from postwright import domains
 from postwright.kernel.clock import SECOND
 from postwright.kernel.db import Read, Write
-from postwright.kernel.errors import Refused
 from postwright.mail.mime import parse
 
 from . import store
-from .schemas import Captured, CapturedMessage, File, Page, Query
+from .errors import BadRule, NotCaptured, RuleNotFound
+from .schemas import Captured, CapturedMessage, File, NewRule, Page, Query
+from .scripts import ACTS, MAX_PATTERN, MAX_RULES, Rule, Script, checked, script
 
 # Older messages go, so that an instance in CI never fills the disk.
 KEEP = 20_000  # messages
 KEEP_SIZE = 2 * 1024**3  # octets
 MAX_PAGE = 300
-
-
-class NotCaptured(Refused):
-    """No such captured message."""
-
-    status = 404
-    message = "Captured message not found"
+KEEP_TRIES = 30 * 86400  # seconds after the last attempt at who greylists
 
 
 def keep(
     tx: Write, now: int, sender: str, recipients: Sequence[str], head: Mapping[str, str], raw: bytes
 ) -> None:
     """Keep one message, once for each envelope recipient."""
-    # The envelope sender is our own bounce address: its host says whose message it is.
-    account_id = domains.account_of_host(tx, sender.rpartition("@")[2].lower()) or ""
+    account_id = account_of(tx, sender)
+    known = rules_of(tx, account_id)
     # PostgreSQL has no NUL in text; what was sent keeps its own.
     from_, to, subject, message_id = (
         head.get(name, "").replace("\0", "\ufffd") for name in ("from", "to", "subject", "message-id")
     )
     for recipient in recipients:
-        store.add(
-            tx,
-            (
-                now,
-                account_id,
-                sender,
-                recipient.lower(),
-                from_,
-                to,
-                subject,
-                message_id.strip("<> "),
-                len(raw),
-                raw,
-            ),
+        values = (
+            now,
+            account_id,
+            sender,
+            recipient.lower(),
+            from_,
+            to,
+            subject,
+            message_id.strip("<> "),
+            len(raw),
+            raw,
         )
+        does = script(known, recipient)
+        if does.do in ACTS:
+            number = store.add_numbered(tx, values)
+            store.add_act(tx, number, account_id, does.do, does.enhanced, now + round(does.after * SECOND))
+        else:
+            store.add(tx, values)
 
 
-def trim(tx: Write) -> int:
+def account_of(tx: Read, sender: str) -> str:
+    """Whose message it is: the envelope sender is our own bounce address, and its host says so."""
+    return domains.account_of_host(tx, sender.rpartition("@")[2].lower()) or ""
+
+
+def script_of(tx: Read, sender: str, recipient: str) -> Script:
+    """What a recipient does with mail from the envelope sender `sender`."""
+    return script(rules_of(tx, account_of(tx, sender)), recipient)
+
+
+def greylists(tx: Write, now: int, sender: str, recipient: str, times: int) -> bool:
+    """Count an attempt at a recipient that greylists; whether it is refused."""
+    # The envelope sender is one of its own for each message and recipient.
+    key = hashlib.sha256(f"{sender}\0{recipient.lower()}".encode()).hexdigest()
+    return store.count_try(tx, key, now) <= times
+
+
+def rules_of(tx: Read, account_id: str) -> list[Rule]:
+    """The rules of an account, in the order they are followed in."""
+    return [Rule(**row._mapping) for row in store.rules_of(tx, account_id)]
+
+
+def add_rule(tx: Write, account_id: str, new: NewRule) -> Rule:
+    """Let a rule stand from now on, before all others. Raises BadRule."""
+    pattern = new.recipient.strip().lower()
+    if not pattern or len(pattern) > MAX_PATTERN or not pattern.isprintable():
+        raise BadRule("recipient is an address or a pattern like *@example.com")
+    if len(store.rules_of(tx, account_id)) >= MAX_RULES:
+        raise BadRule(f"an account has at most {MAX_RULES} rules; delete some")
+    fields = {name: getattr(new, name) for name in Script.__struct_fields__}
+    rule = checked(Rule(recipient=pattern, **fields))
+    values = {name: getattr(rule, name) for name in Rule.__struct_fields__ if name != "id"}
+    return msgspec.structs.replace(rule, id=store.add_rule(tx, account_id, values))
+
+
+def remove_rules(tx: Write, account_id: str, number: int | None = None) -> int:
+    """Delete a rule (RuleNotFound when it is not there) or all of the account; how many."""
+    gone = store.remove_rules(tx, account_id, number)
+    if number is not None and not gone:
+        raise RuleNotFound
+    return gone
+
+
+def trim(tx: Write, now: int) -> int:
     """Delete what is more than is kept, the oldest first; how many."""
+    store.forget_tries(tx, now - KEEP_TRIES * SECOND)
     return store.trim(tx, KEEP, KEEP_SIZE)
 
 

@@ -1,8 +1,9 @@
 """Abuse reports of feedback loops: what a mailbox provider sends when somebody presses "spam" (RFC 5965).
 
-Bounded by `mime.parse`; never raises.
+Read and written. Reading is bounded by `mime.parse`; never raises.
 """
 
+import hashlib
 import re
 
 import msgspec
@@ -73,3 +74,58 @@ def parse(raw: bytes) -> Complaint | None:
 def _bare(value: str) -> str:
     found = _ADDRESS.search(value)
     return found[1] if found else value.strip()
+
+
+def generate(
+    *,
+    reporter: str,
+    to: str,
+    mail_from: str,
+    recipient: str,
+    returned: bytes,
+    message_id: str,
+    date: str,
+) -> bytes:
+    """A complaint of `recipient` about the message `returned`, whose envelope sender was `mail_from`."""
+    boundary = "=_" + hashlib.sha256(message_id.encode() + returned).hexdigest()[:32]
+    head = fields.encode_all(
+        [
+            ("From", reporter),
+            ("To", to),
+            ("Subject", "Complaint about a message"),
+            ("Date", date),
+            ("Message-Id", f"<{message_id}>"),
+            ("MIME-Version", "1.0"),
+            ("Content-Type", f'multipart/report; report-type=feedback-report; boundary="{boundary}"'),
+        ]
+    )
+    report = fields.encode_all(
+        [
+            ("Feedback-Type", "abuse"),
+            ("User-Agent", "Postwright/1"),
+            ("Version", "1"),
+            ("Original-Mail-From", f"<{mail_from}>"),
+            ("Original-Rcpt-To", f"<{recipient}>"),
+            ("Arrival-Date", date),
+        ]
+    )
+    mark = f"--{boundary}\r\n".encode()
+    encoding = b"" if returned.isascii() else b"Content-Transfer-Encoding: 8bit\r\n"
+    return b"".join(
+        (
+            head,
+            b"\r\n",
+            mark,
+            b"Content-Type: text/plain; charset=us-ascii\r\n\r\nSomebody does not want this message.\r\n",
+            mark,
+            b"Content-Type: message/feedback-report\r\n\r\n",
+            report,
+            mark,
+            b"Content-Type: message/rfc822\r\n",
+            encoding,
+            b"\r\n",
+            returned,
+            b"\r\n",
+            f"--{boundary}--\r\n".encode(),
+        )
+    )

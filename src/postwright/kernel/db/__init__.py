@@ -8,6 +8,7 @@ Because `fn` is not a coroutine, no network can happen inside a transaction.
 
 from .core import Db, StoreFull, StoreUnavailable, open_db, unavailable
 from .erase import erase_owned
+from .moving import leave_behind, next_due
 from .nodes import ALIVE_SECONDS, BEAT_SECONDS, beat, beats, forget_nodes, last_beat, lease_node, living
 from .schema import Micros, metadata
 from .tx import Change, Prepared, Read, Write
@@ -29,8 +30,10 @@ __all__ = [
     "forget_nodes",
     "last_beat",
     "lease_node",
+    "leave_behind",
     "living",
     "metadata",
+    "next_due",
     "open_db",
     "unavailable",
 ]

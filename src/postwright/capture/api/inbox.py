@@ -4,9 +4,10 @@ from postwright.accounts import Area, Principal
 from postwright.kernel.db import Db
 from postwright.kernel.http import Controller, Raw, delete, get
 
-from . import service
-from .schemas import CapturedMessage, Page, Query, Removed
-from .service import NotCaptured
+from .. import service
+from ..errors import BadSearch, NotCaptured, NothingCame, TooManyWait
+from ..schemas import CapturedMessage, Page, Query, Removed, Wanted
+from ..waiting import wait
 
 _PATH = "/postwright/v1/capture/messages"
 
@@ -18,6 +19,17 @@ class Inbox(Controller):
     async def page(self, principal: Principal, db: Db, fields: Query, base_url: str) -> Page:
         """List captured messages, newest first."""
         return await db.scan(service.page, principal.account_id, fields, f"{base_url}{_PATH}")
+
+    @get(
+        "/postwright/v1/capture/wait",
+        id="capture.wait",
+        access=Area.MESSAGES,
+        errors=(NothingCame, TooManyWait, BadSearch),
+    )
+    async def wait(self, principal: Principal, fields: Wanted, db: Db, base_url: str) -> CapturedMessage:
+        """Wait for the next message that matches, and read it."""
+        row = await wait(db, principal.account_id, fields)
+        return service.detail(row, f"{base_url}{_PATH}/{row.id}")
 
     @get(_PATH + "/{number:int}", id="capture.get", access=Area.MESSAGES, errors=(NotCaptured,))
     async def one(self, principal: Principal, number: int, db: Db, base_url: str) -> CapturedMessage:
@@ -47,5 +59,3 @@ class Inbox(Controller):
 
 
 _NOSNIFF = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
-
-CONTROLLERS = (Inbox,)
