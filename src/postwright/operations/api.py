@@ -19,7 +19,7 @@ from postwright.queue import State
 from . import schemas
 from .overview import overview
 from .schemas import row_shown, rule_shown, why_shown
-from .selection import NOT_HELD, Choice, Finder, Selection, select
+from .selection import NOT_HELD, Choice, Finder, OfMessage, Selection, select
 from .verbs import NoSuchRule, Operator, chosen_rules, for_requeue, for_resume, target
 from .why import why
 
@@ -210,6 +210,56 @@ class Reasons(Controller):
         return schemas.WhyPage([why_shown(reason) for reason in found], following)
 
 
+class OneMessage(Controller):
+    """What somebody does about one message that is still in the queue."""
+
+    @post(
+        "/postwright/v1/{domain:str}/messages/{message_id:str}/requeue",
+        id="queue.message.requeue",
+        access=Area.MESSAGES,
+        errors=(DomainNotFound, MessageNotFound),
+    )
+    async def requeue(
+        self,
+        tenant: DomainScope,
+        message_id: str,
+        principal: Principal,
+        db: Db,
+        clock: Clock,
+        vault: Vault,
+        sources: Sources,
+        request: Request[Any, Any, Any],
+        fields: schemas.OfMessageForm,
+    ) -> schemas.Done:
+        """Try now what of a message waits for a later time, also that which its sender chose."""
+        found = OfMessage(db, vault, tenant.domain_id, message_id, fields.recipient)
+        report = await _operator(db, clock, sources, principal, request).requeue_message(found)
+        return schemas.done("requeue", report, [], dry_run=False)
+
+    @post(
+        "/postwright/v1/{domain:str}/messages/{message_id:str}/cancel",
+        id="queue.message.cancel",
+        access=Area.MESSAGES,
+        errors=(DomainNotFound, MessageNotFound),
+    )
+    async def cancel(
+        self,
+        tenant: DomainScope,
+        message_id: str,
+        principal: Principal,
+        db: Db,
+        clock: Clock,
+        vault: Vault,
+        sources: Sources,
+        request: Request[Any, Any, Any],
+        fields: schemas.OfMessageForm,
+    ) -> schemas.Done:
+        """Fail what of a message is still to be sent, for good; what is being sent right now goes out."""
+        found = OfMessage(db, vault, tenant.domain_id, message_id, fields.recipient)
+        report = await _operator(db, clock, sources, principal, request).cancel_message(found)
+        return schemas.done("cancel", report, [], dry_run=False)
+
+
 async def _is_first(db: Db, principal: Principal) -> bool:
     return await db.read(accounts.any_account) == principal.account_id
 
@@ -247,4 +297,4 @@ def _rules(rule: Rule | None) -> list[Rule]:
     return [] if rule is None else [rule]
 
 
-CONTROLLERS = (Levers, Reasons)
+CONTROLLERS = (Levers, Reasons, OneMessage)

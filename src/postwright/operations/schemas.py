@@ -65,6 +65,12 @@ class RequeueForm(Scope, kw_only=True):
     dry_run: bool = False
 
 
+class OfMessageForm(msgspec.Struct, kw_only=True):
+    """Which of a message's recipients; all unless one is named."""
+
+    recipient: str = ""
+
+
 class RerouteForm(Scope, kw_only=True):
     """What to send another way: from source addresses (with commas), from a pool (its id), or over a host:port."""
 

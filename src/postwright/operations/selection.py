@@ -5,9 +5,10 @@ from typing import Final
 
 import msgspec
 
-from postwright import domains, messages, queue
+from postwright import domains, journal, messages, queue
 from postwright.delivery import Sources
 from postwright.kernel.db import Db, Read
+from postwright.kernel.secrets import Vault
 from postwright.levers import BadLever, Filter
 from postwright.mail.addresses import AddressError, to_ascii
 from postwright.messages import Meta, facts
@@ -159,6 +160,35 @@ class Finder:
             return meta, ""
         source = self._sources.choose(meta, row.site, "")
         return meta, source.address if source else ""
+
+
+class OfMessage:
+    """Goes through the recipients of one message, or to one of them, as `Finder` does through the queue."""
+
+    def __init__(self, db: Db, vault: Vault, domain_id: str, message_id: str, recipient: str = "") -> None:
+        self._db = db
+        self._vault = vault
+        self._domain_id = domain_id
+        self._message_id = message_id
+        self._recipient = recipient
+        self._numbers: list[int] | None = None
+        self.after = 0
+        self.words = {"message": message_id} | ({"recipient": recipient} if recipient else {})
+
+    async def next(self) -> list[Waiting] | None:
+        """The next batch, None at the end. Raises MessageNotFound."""
+        if self._numbers is None:
+            self._numbers = await self._db.read(
+                journal.numbers, self._vault, self._domain_id, self._message_id
+            )
+        while self._numbers:
+            rows = await self._db.scan(queue.of_message, self._numbers[0], self._recipient, self.after, BATCH)
+            if rows:
+                self.after = rows[-1].id
+                return rows
+            self._numbers.pop(0)
+            self.after = 0
+        return None
 
 
 BEING_HELD = (int(State.HELD),)

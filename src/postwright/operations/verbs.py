@@ -15,7 +15,7 @@ from postwright.levers import PAUSE, REROUTE, BadLever, Filter, Rule, Target
 from postwright.messages import Meta, decode_personal, facts
 from postwright.queue import State, Waiting
 
-from .selection import BATCH, BEING_HELD, NOT_HELD, Finder, Selection
+from .selection import BATCH, BEING_HELD, NOT_HELD, Finder, OfMessage, Selection
 
 SAMPLE = 20  # recipients shown of a dry run
 CANCEL_BATCH = 100  # events in one transaction: it holds the log while it lasts
@@ -94,26 +94,45 @@ class Operator:
     async def cancel(self, selection: Selection, after: int = 0, progress: Progress | None = None) -> Report:
         """Fail what matches for good. What is being sent right now ends as it will."""
         finder = Finder(self._db, self._sources, selection, after)
-        return await self._each("queue.cancel", selection, finder, self._cancel, CANCEL_BATCH, progress)
+        return await self._cancel_all(selection.filter.words, finder, progress)
+
+    async def cancel_message(self, message: OfMessage) -> Report:
+        """`cancel` for the recipients of one message. Raises MessageNotFound."""
+        return await self._cancel_all(message.words, message, None)
 
     async def requeue(self, selection: Selection, after: int = 0, progress: Progress | None = None) -> Report:
         """Let what waits for a later time be due now."""
         finder = Finder(self._db, self._sources, selection, after)
-        return await self._each("queue.requeue", selection, finder, self._hurry, BATCH, progress)
+        return await self._requeue_all(selection.filter.words, finder, progress)
+
+    async def requeue_message(self, message: OfMessage) -> Report:
+        """`requeue` for the recipients of one message, also where its sender chose the time."""
+        return await self._requeue_all(message.words, message, None)
+
+    async def _cancel_all(
+        self, words: dict[str, str], finder: Finder | OfMessage, progress: Progress | None
+    ) -> Report:
+        return await self._each("queue.cancel", words, finder, self._cancel, CANCEL_BATCH, progress)
+
+    async def _requeue_all(
+        self, words: dict[str, str], finder: Finder | OfMessage, progress: Progress | None
+    ) -> Report:
+        return await self._each("queue.requeue", words, finder, self._hurry, BATCH, progress)
 
     async def _each(
         self,
         action: str,
-        selection: Selection,
-        finder: Finder,
+        given: dict[str, str],
+        finder: Finder | OfMessage,
         act: Callable[[Write, Sequence[Waiting]], int],
         size: int,
         progress: Progress | None,
     ) -> Report:
-        words = {"filter": selection.filter.words}
-        await self._db.write(self._note, action, selection.filter, after=words)
+        words = {"filter": given}
+        batch = await finder.next()  # what cannot be understood is refused before anything is noted
+        await self._db.write(self._note, action, given, after=words)
         count, skipped, batches, complete = 0, 0, 0, True
-        while (batch := await finder.next()) is not None:
+        while batch is not None:
             for at in range(0, len(batch), size):
                 part = batch[at : at + size]
                 done = await self._db.write(act, part)
@@ -125,8 +144,9 @@ class Operator:
             if self._budget is not None and batches >= self._budget:
                 complete = False
                 break
+            batch = await finder.next()
         counted = words | {"count": count, "skipped": skipped, "complete": complete}
-        await self._db.write(self._note, f"{action}.done", selection.filter, after=counted)
+        await self._db.write(self._note, f"{action}.done", given, after=counted)
         return Report(count, [], complete=complete, skipped=skipped, reached=finder.after)
 
     async def _release(self, rule: Rule, progress: Progress | None, before: int) -> int:
@@ -157,10 +177,8 @@ class Operator:
             action = "queue.resume" if rule.kind == PAUSE else "queue.reroute.end"
             self._audit(tx, action, rule.name, before={"filter": rule.filter.words, "note": rule.note})
 
-    def _note(self, tx: Write, action: str, filter: Filter, *, after: object) -> None:
-        self._audit(
-            tx, action, ", ".join(f"{k}={v}" for k, v in filter.words.items()) or "everything", after=after
-        )
+    def _note(self, tx: Write, action: str, words: dict[str, str], *, after: object) -> None:
+        self._audit(tx, action, ", ".join(f"{k}={v}" for k, v in words.items()) or "everything", after=after)
 
     def _audit(
         self, tx: Write, action: str, object: str, *, before: object = None, after: object = None

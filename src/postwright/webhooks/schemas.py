@@ -115,6 +115,40 @@ class HookCreated(msgspec.Struct):
     webhook_id: str
 
 
+class CallShown(msgspec.Struct):
+    """A call about an event. `state`: queued, sending, done or given up; `last_status` 0: no answer came."""
+
+    id: int
+    event_type: str
+    url: str
+    state: str
+    attempts: int
+    last_status: int
+    last_error: str
+    created_at: str
+    next_at: str | None
+    finished_at: str | None
+
+
+_STATES = ("queued", "sending", "done", "given up")
+
+
+def call_shown(row: Any) -> CallShown:
+    """A call as answers show it."""
+    return CallShown(
+        id=row.id,
+        event_type=row.event_type,
+        url=row.url,
+        state=_STATES[row.state],
+        attempts=row.attempts + (row.finished_at > 0),
+        last_status=row.last_status,
+        last_error=row.last_error,
+        created_at=dates.rfc3339(row.created_at),
+        next_at=dates.rfc3339(row.due_at) if row.state == 0 else None,
+        finished_at=dates.rfc3339(row.finished_at) if row.finished_at else None,
+    )
+
+
 def shown(urls: list[str]) -> WebhookUrls:
     """URLs as answers show them."""
     return WebhookUrls(urls, urls[0])

@@ -1,10 +1,12 @@
 """The rules of webhooks: who is told what, at most three URLs for a type on each level."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 
-from postwright.events import WEBHOOK_TYPES
+from postwright import events
+from postwright.events import EVENT_NAMES, WEBHOOK_TYPES
 from postwright.kernel.db import Read, Write
 from postwright.kernel.ids import hex_id
 from postwright.kernel.metrics import Reading
@@ -15,6 +17,7 @@ from .errors import BadWebhook, WebhookConflict, WebhookNotFound
 
 MAX_URLS = 3  # for a type on a level (behaviour.md 9.1)
 MAX_DESCRIPTION = 1000
+MAX_CALLS = 300  # of a message that are shown
 # Ids of the oldest edition, still in old programs (behaviour.md 9.1).
 _LEGACY = {
     "bounce": "permanent_fail",
@@ -43,6 +46,14 @@ class Hook(msgspec.Struct):
     description: str
     event_types: list[str]
     created_at: int
+
+
+def calls_about(tx: Read, domain_id: str, message_id: str) -> Sequence[Any]:
+    """The rows of calls about a message's events, oldest first, up to `MAX_CALLS`."""
+    about = events.of_message(
+        tx, domain_id, message_id.strip("<> "), names=tuple(EVENT_NAMES), limit=MAX_CALLS
+    )
+    return store.calls_about(tx, [each.seq for each in about], MAX_CALLS)
 
 
 def parse_type(text: str) -> str | None:

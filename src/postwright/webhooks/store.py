@@ -99,6 +99,12 @@ calls = Calls(
 )
 
 
+def calls_about(tx: Read, seqs: Sequence[int], limit: int) -> Sequence[Any]:
+    """Calls that tell of any of the events, oldest first."""
+    about = webhook_calls.c.event_seq.in_(seqs)
+    return tx.rows(select(webhook_calls).where(about).order_by(webhook_calls.c.id).limit(limit))
+
+
 def event(tx: Read, seq: int) -> bytes | None:
     """The JSON of an event."""
     data: bytes | None = tx.scalar(select(events.c.data).where(events.c.seq == seq))

@@ -33,5 +33,6 @@ webhook_calls = call_table(
     Column("event_seq", Micros, nullable=False),  # the event's place in the log
     Column("event_type", Text, nullable=False),
     Column("url", Text, nullable=False),
+    Index("ix_webhook_calls_event", "event_seq"),
     sqlite_autoincrement=True,
 )

@@ -3,6 +3,8 @@
 from postwright.accounts import Area, Principal
 from postwright.kernel.db import Db
 from postwright.kernel.http import Controller, Raw, delete, get
+from postwright.mail import preview
+from postwright.mail.mime import parse
 
 from .. import service
 from ..errors import BadSearch, NotCaptured, NothingCame, TooManyWait
@@ -43,6 +45,13 @@ class Inbox(Controller):
         row = await db.read(service.one, principal.account_id, number)
         # Not message/rfc822 as a page of ours: a browser must not render what somebody sent.
         return Raw(row.raw, media_type="text/plain; charset=utf-8", headers=_NOSNIFF)
+
+    @get(_PATH + "/{number:int}/preview", id="capture.preview", access=Area.MESSAGES, errors=(NotCaptured,))
+    async def preview(self, principal: Principal, number: int, db: Db) -> Raw:
+        """Look at one captured message as its reader does, in a page without any rights."""
+        row = await db.read(service.one, principal.account_id, number)
+        headers = _NOSNIFF | {"Content-Security-Policy": preview.POLICY, "Referrer-Policy": "no-referrer"}
+        return Raw(preview.page(parse(row.raw)), "text/html; charset=utf-8", headers=headers)
 
     @delete(_PATH, id="capture.clear", access=Area.MESSAGES)
     async def clear(self, principal: Principal, db: Db) -> Removed:

@@ -6,7 +6,9 @@ from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db
 from postwright.kernel.http import Controller, Raw, delete, get, post
 from postwright.kernel.secrets import Vault
+from postwright.mail import preview
 from postwright.mail.headers import decode
+from postwright.mail.mime import parse as parse_mime
 from postwright.mail.mime import parse_head
 from postwright.spool import Spool
 
@@ -65,6 +67,22 @@ class Stored(Controller):
         # Whatever somebody attached must never run as a page of ours.
         headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
         return Raw(part.data, media_type="application/octet-stream", headers=headers)
+
+    @get(
+        "/postwright/v1/{domain:str}/stored/{key:str}/preview",
+        id="messages.preview",
+        access=Area.MESSAGES,
+        errors=(MessageNotFound, DomainNotFound),
+    )
+    async def preview(self, tenant: DomainScope, key: str, db: Db, vault: Vault, spool: Spool) -> Raw:
+        """Look at a stored message as its reader does, in a page without any rights."""
+        message = await stored.load(db, vault, spool, tenant.domain_id, key)
+        headers = {
+            "Content-Security-Policy": preview.POLICY,
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return Raw(preview.page(parse_mime(message.raw)), "text/html; charset=utf-8", headers=headers)
 
     @delete(
         "/v3/domains/{domain:str}/messages/{key:str}",
