@@ -2,7 +2,7 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
 // `npm run dev` serves the panel with changes shown at once; calls go to a server that runs beside it.
-const server = process.env.POSTWRIGHT_URL ?? "http://127.0.0.1:8025";
+const server = process.env.PANEL_SERVER ?? "http://127.0.0.1:8025";
 
 export default defineConfig({
   base: "/panel/",

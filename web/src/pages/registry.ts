@@ -15,4 +15,11 @@ export interface Page {
 export const pages: Page[] = [
   { path: "/", title: "Home", group: "Overview", words: "start figures", load: () => import("./home") },
   { path: "/first-run", title: "First run", group: "Overview", words: "begin tutorial send first message", load: () => import("./first-run") },
+  { path: "/messages", title: "Messages", group: "Mail", words: "search log events recipient subject", load: () => import("./messages") },
+  { path: "/messages/:domain/:id", title: "Message", load: () => import("./message") },
+  { path: "/inbox", title: "Capture inbox", group: "Mail", words: "captured test catch", load: () => import("./inbox") },
+  { path: "/inbox/:number", title: "Captured message", load: () => import("./captured") },
+  { path: "/queue", title: "Queue", group: "Sending", words: "waiting pause resume cancel requeue reroute levers", load: () => import("./queue") },
+  { path: "/deliverability", title: "Deliverability", group: "Sending", words: "providers gmail throttles blocklists dmarc tls reports reasons", load: () => import("./deliverability") },
+  { path: "/analytics", title: "Analytics", group: "Overview", words: "metrics statistics charts compare", load: () => import("./analytics") },
 ];

@@ -30,7 +30,7 @@ export function Chart(props: ChartProps) {
   return (
     <figure className="chart">
       {asTable ? (
-        <div className="scroll" tabIndex={0} role="region" aria-label={props.label}>
+        <div className="scroll" tabIndex={0} role="group" aria-label={`${props.label}, table`}>
           <table>
             <thead>
               <tr>

@@ -6,8 +6,8 @@ import { Button, Copy, Loading, Problem } from "./Basics";
 
 export interface Column<Row> {
   name: string;
-  /** What the cell shows. */
-  cell: (row: Row) => ReactNode;
+  /** What the cell shows; a column without it is only in the file. */
+  cell?: (row: Row) => ReactNode;
   /** The same as text, for CSV; a column without it is not in the file. */
   text?: (row: Row) => string | number | null | undefined;
   /** Numbers stand on the right. */
@@ -36,17 +36,18 @@ interface TableProps<Row> {
 export function Table<Row>({ name, columns, rows, id, error, retry, empty, request, command, next, previous }: TableProps<Row>) {
   if (error) return <Problem error={error} retry={retry} />;
   if (!rows) return <Loading />;
+  const shown = columns.filter((column) => column.cell);
   const asCurl = command ?? (request && curl(request));
   return (
     <div className="table">
       {rows.length === 0 ? (
         (empty ?? <p className="quiet-text">Nothing here.</p>)
       ) : (
-        <div className="scroll" tabIndex={0} role="region" aria-label={name}>
+        <div className="scroll" tabIndex={0} role="group" aria-label={`${name}, table`}>
           <table>
             <thead>
               <tr>
-                {columns.map((column) => (
+                {shown.map((column) => (
                   <th key={column.name} scope="col" className={column.number ? "number" : ""}>
                     {column.name}
                   </th>
@@ -56,9 +57,9 @@ export function Table<Row>({ name, columns, rows, id, error, retry, empty, reque
             <tbody>
               {rows.map((row) => (
                 <tr key={id(row)}>
-                  {columns.map((column) => (
+                  {shown.map((column) => (
                     <td key={column.name} data-label={column.name} className={column.number ? "number" : ""}>
-                      {column.cell(row)}
+                      {column.cell?.(row)}
                     </td>
                   ))}
                 </tr>
