@@ -11,7 +11,7 @@ from .rig import Panel, picture
 
 
 async def test_a_lever_is_pulled_after_a_look(live: Panel, outside: Sink) -> None:
-    outside.fail("waits", 451, "4.7.1 Not now", at="RCPT", times=1)
+    outside.fail("waits", 450, "4.2.1 Mailbox busy", at="RCPT", times=1)
     message_id = await live.api.send(to="waits@held.example", subject="Wait")
     await live.api.wait_event("failed", message_id)
     page = await live.open("/queue?recipient_domain=held.example")
@@ -107,6 +107,6 @@ async def test_any_figure_by_anything(live: Panel) -> None:
     await expect(page.get_by_role("img", name=re.compile("Delivered"))).to_be_visible()
     await expect(page.locator("canvas")).to_be_visible()
     await picture(page, "analytics")
-    await page.get_by_label("Figure").select_option("delivered_rate")
+    await page.get_by_label("Figure", exact=True).select_option("delivered_rate")
     await expect(page.get_by_role("heading", name=re.compile(r"Delivery rate: \d+"))).to_be_visible()
     await live.finish(page)

@@ -1,5 +1,5 @@
 import { bucketName, buckets, dimension, DIMENSIONS, METRICS, overTime, shownDimension, useMetrics, value, type MetricsAnswer } from "../api/metrics";
-import { Card, Choice, Empty, Head, Loading, Problem } from "../ui/Basics";
+import { Card, Check, Choice, Empty, Head, Loading, Problem } from "../ui/Basics";
 import { Chart } from "../ui/Chart";
 import { count, share } from "../ui/format";
 import { SearchField } from "../ui/SearchField";
@@ -73,10 +73,7 @@ export default function Analytics() {
         <Choice label="Period" value={String(days)} options={DAYS} onChange={(event) => change({ days: event.target.value, resolution: "" })} />
         <Choice label="Steps" value={resolution} options={RESOLUTIONS} onChange={(event) => change({ resolution: event.target.value })} />
         <SearchField label="Only the domain" value={filters.domain ?? ""} onChange={(domain) => change({ domain })} />
-        <label className="check">
-          <input type="checkbox" checked={compare} onChange={(event) => change({ compare: event.target.checked ? "yes" : "" })} />
-          Compare with the time before
-        </label>
+        <Check label="Compare with the time before" checked={compare} onChange={(yes) => change({ compare: yes ? "yes" : "" })} />
       </div>
       <Problem error={now.error ?? (compare ? before.error : null)} retry={() => void now.refetch()} />
       {!data && !now.error && <Loading />}

@@ -1,5 +1,5 @@
 // The small parts that every page is made of.
-import { useEffect, useState, type ComponentProps, type ReactNode } from "react";
+import { useEffect, useId, useState, type ComponentProps, type ReactNode } from "react";
 import { Button as AriaButton, type ButtonProps } from "react-aria-components";
 import { Link } from "wouter";
 
@@ -188,40 +188,59 @@ export function Facts({ of }: { of: [string, ReactNode][] }) {
 
 type FieldProps = { label: string; hint?: ReactNode };
 
+function Labelled({ id, label, hint, children }: FieldProps & { id: string; children: ReactNode }) {
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      {children}
+      {hint && <small id={`${id}-hint`}>{hint}</small>}
+    </div>
+  );
+}
+
+const described = (id: string, hint: ReactNode) => (hint ? `${id}-hint` : undefined);
+
 /** An input with its label. */
 export function Field({ label, hint, ...props }: FieldProps & ComponentProps<"input">) {
+  const id = useId();
   return (
-    <label className="field">
-      <span>{label}</span>
-      <input {...props} />
-      {hint && <small>{hint}</small>}
-    </label>
+    <Labelled id={id} label={label} hint={hint}>
+      <input id={id} aria-describedby={described(id, hint)} {...props} />
+    </Labelled>
   );
 }
 
 export function TextArea({ label, hint, ...props }: FieldProps & ComponentProps<"textarea">) {
+  const id = useId();
   return (
-    <label className="field">
-      <span>{label}</span>
-      <textarea {...props} />
-      {hint && <small>{hint}</small>}
-    </label>
+    <Labelled id={id} label={label} hint={hint}>
+      <textarea id={id} aria-describedby={described(id, hint)} {...props} />
+    </Labelled>
   );
 }
 
 /** A choice among few: pairs of value and what people read. */
 export function Choice({ label, options, hint, ...props }: FieldProps & { options: [string, string][] } & ComponentProps<"select">) {
+  const id = useId();
   return (
-    <label className="field">
-      <span>{label}</span>
-      <select {...props}>
+    <Labelled id={id} label={label} hint={hint}>
+      <select id={id} aria-describedby={described(id, hint)} {...props}>
         {options.map(([value, text]) => (
           <option key={value} value={value}>
             {text}
           </option>
         ))}
       </select>
-      {hint && <small>{hint}</small>}
+    </Labelled>
+  );
+}
+
+/** Yes or no. */
+export function Check({ label, checked, onChange }: { label: string; checked: boolean; onChange: (yes: boolean) => void }) {
+  return (
+    <label className="check">
+      <input type="checkbox" checked={checked} onChange={(event) => onChange(event.target.checked)} />
+      {label}
     </label>
   );
 }

@@ -5,7 +5,7 @@ import { Dialog, DialogTrigger, Heading, Modal, ModalOverlay } from "react-aria-
 
 import { api, curl } from "../api/client";
 import type { components } from "../api/schema";
-import { Button, Choice, Copy, Field, Problem } from "./Basics";
+import { Button, Check, Choice, Copy, Field, Problem } from "./Basics";
 import { count } from "./format";
 import { useFilters } from "./url";
 
@@ -116,17 +116,14 @@ function Pull({ close }: { close: () => void }) {
         ))}
       </div>
       {given.length === 0 && (
-        <label className="check">
-          <input
-            type="checkbox"
-            checked={all}
-            onChange={(event) => {
-              setAll(event.target.checked);
-              setLooked(null);
-            }}
-          />
-          Everything, without a filter
-        </label>
+        <Check
+          label="Everything, without a filter"
+          checked={all}
+          onChange={(yes) => {
+            setAll(yes);
+            setLooked(null);
+          }}
+        />
       )}
       {verb === "reroute" && (
         <div className="filters">
