@@ -18,7 +18,9 @@ from .ledger import Ledger, Look, Parameters
 from .marks import BITS, COUNTS, RATES, bits, rate
 from .ranges import Span, span, step
 from .retention import forget_domain as forget_retention
+from .retention import oldest_shown
 from .sealer import Sealer
+from .search import Hit, Page, Search, history
 from .sql import run as run_sql
 
 __all__ = [
@@ -30,17 +32,22 @@ __all__ = [
     "Busy",
     "Figures",
     "Group",
+    "Hit",
     "Ledger",
     "Look",
+    "Page",
     "Parameters",
     "Predicate",
     "Question",
     "Sealer",
+    "Search",
     "Span",
     "TooLong",
     "bits",
     "counts",
     "forget_retention",
+    "history",
+    "oldest_shown",
     "rate",
     "run_sql",
     "span",

@@ -102,6 +102,11 @@ def of_domain(tx: Read, settings: Settings, account_id: str, domain_id: str) -> 
     return Kept(min(store.days(tx, domain_id) or most, most), most)
 
 
+def oldest_shown(tx: Read, settings: Settings, now: int, account_id: str, domain_id: str) -> int:
+    """The time (microseconds) before which nothing of a domain is shown."""
+    return floor(now, of_domain(tx, settings, account_id, domain_id).days)
+
+
 def set_for_account(tx: Write, settings: Settings, by: str, account_id: str, days: int) -> Kept:
     """Set an account's plan; 0 days: as long as the installation keeps events. Raises NotYourPlan, BadRetention.
 

@@ -51,6 +51,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[str, ...] = ()
     marks: int = 0  # only events with one of these bits; 0: any
     predicates: tuple[Predicate, ...] = ()
+    domain_ids: tuple[str, ...] = ()  # only these, when there are any
     subaccounts: bool = False
     totals: bool = False
 
@@ -158,6 +159,12 @@ def _narrow(look: Look, accounts: Sequence[str], wanted: Search) -> None:
             return
 
 
+def history(look: Look, account_id: str, page: Page) -> list[Hit]:
+    """Events of an account behind a place or from an end of the range, in the order of reading."""
+    _narrow(look, (account_id,), page.search)
+    return [Hit(*row) for row in _rows(look, (account_id,), page, page.search.limit, _HIT)]
+
+
 def places(look: Look, accounts: Sequence[str], page: Page, limit: int) -> list[Place]:
     """Time and number of up to `limit` events of a page, in the order of reading."""
     return [(at, seq) for at, seq in _rows(look, accounts, page, limit, ("ts", "seq"))]
@@ -202,6 +209,8 @@ def _where(accounts: Sequence[str], wanted: Search, params: Parameters) -> list[
     where = [f"account_id IN ({', '.join(map(params.add, accounts))})"]
     if wanted.events:
         where.append(f"({filters.event_condition(wanted.events, params)})")
+    if wanted.domain_ids:
+        where.append(f"domain_id IN ({', '.join(map(params.add, wanted.domain_ids))})")
     if wanted.marks:
         where.append(f"(marks & {int(wanted.marks)}) <> 0")
     return where + filters.conditions(wanted.predicates, params)

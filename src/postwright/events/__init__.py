@@ -19,6 +19,7 @@ from .log import (
     of_copy,
     of_message,
     of_recipient,
+    oldest,
     read,
 )
 from .projection import Projection
@@ -45,6 +46,7 @@ __all__ = [
     "of_copy",
     "of_message",
     "of_recipient",
+    "oldest",
     "read",
     "webhook_type",
 ]

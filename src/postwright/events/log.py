@@ -110,6 +110,11 @@ def head(tx: Read) -> int:
     return store.newest(tx)
 
 
+def oldest(tx: Read) -> tuple[int, int] | None:
+    """Time and position of the first event that the log still has. None: there is none."""
+    return store.oldest(tx)
+
+
 def expire(tx: Write, before: int, upto: int, limit: int = 5000) -> int:
     """Delete up to `limit` events older than `before` (microseconds), none behind position `upto`; how many.
 

@@ -123,6 +123,12 @@ def newest(tx: Read) -> int:
     return tx.scalar(select(func.max(events.c.seq))) or 0
 
 
+def oldest(tx: Read) -> tuple[int, int] | None:
+    """Time and number of the first row."""
+    row = tx.row(select(events.c.at, events.c.seq).order_by(events.c.seq).limit(1))
+    return (row.at, row.seq) if row else None
+
+
 def newest_time(tx: Read) -> int:
     """When the newest row was appended, or 0."""
     rows = tx.fetch(_NEWEST_TIME, ())

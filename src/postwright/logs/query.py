@@ -5,13 +5,12 @@ from typing import Any
 
 import msgspec
 
-from postwright.kernel.db import Read
 from postwright.kernel.http.paging import Links, token_links
 
-from . import filters, store
+from . import filters
 from .errors import BadFilter, BadRange, TooBroad
 from .filters import Node, Term
-from .store import Narrow, Place
+from .places import Narrow, Place, Reader
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 300  # behaviour.md 6.4
@@ -103,8 +102,11 @@ def _range(begin: int | None, end: int | None, ascending: bool | None) -> tuple[
     return None, None, bool(ascending)
 
 
-def find(tx: Read, domain_id: str, page: Page) -> Found:
-    """Read a page. Raises TooBroad, and BadFilter for a token that somebody made up."""
+def find(read: Reader, page: Page, batch: int = 0) -> Found:
+    """Read a page; `batch` events at a time while filtering, 0: as many as suit the log.
+
+    Raises TooBroad, and BadFilter for a token that somebody made up.
+    """
     wanted = page.search
     narrow, rest = _narrow(_parse(wanted.filters))
     keep = _keeper(rest)
@@ -114,7 +116,7 @@ def find(tx: Read, domain_id: str, page: Page) -> Found:
     place = Place(page.at, page.seq) if page.seq else None
     inclusive = page.turn == "i"
     limit = min(max(wanted.limit, 1), MAX_LIMIT)
-    batch = BATCH if rest else limit
+    batch = (batch or BATCH) if rest else limit
     items: list[tuple[Place, bytes]] = []
     scanned = 0
     while len(items) < limit:
@@ -123,9 +125,7 @@ def find(tx: Read, domain_id: str, page: Page) -> Found:
                 # An empty page would say that there is nothing more.
                 raise TooBroad(MAX_SCANNED)
             break
-        rows = store.read(
-            tx,
-            domain_id,
+        rows = read(
             narrow,
             low=wanted.low,
             high=wanted.high,

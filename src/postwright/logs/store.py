@@ -3,27 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from sqlalchemy import ColumnElement, select, tuple_
 
 from postwright.events import events_table as events
 from postwright.kernel.db import Read
 
-
-class Place(msgspec.Struct, frozen=True):
-    """Where an event stands in the log."""
-
-    at: int
-    seq: int
-
-
-class Narrow(msgspec.Struct, frozen=True):
-    """Exact values of indexed columns, lower case; None: any."""
-
-    name: str | None = None
-    severity: str | None = None
-    recipient: str | None = None
-    message_id: str | None = None
+from .places import Narrow, Place
 
 
 def read(
