@@ -18,14 +18,12 @@ from postwright.accounts import Area, NewKey, Principal, accounts, api_keys, cre
 from postwright.accounts.api import CONTROLLERS
 from postwright.accounts.auth import Authenticator, principal
 from postwright.kernel.clock import Clock, ManualClock
-from postwright.kernel.db import Db, Read, Write, metadata, open_db
+from postwright.kernel.db import Db, Read, Write, open_db
 from postwright.kernel.http import Controller, get, make_app, post
 from postwright.kernel.secrets import Vault
+from postwright.kernel.settings import load
 
 Call = Callable[..., Awaitable["Answer"]]
-
-
-OTHERS = ("message_limits", "ip_allowlist", "sandbox_recipients", "notices")
 
 
 class Answer(msgspec.Struct):
@@ -142,6 +140,7 @@ class World:
                 "db": db,
                 "clock": self.clock,
                 "vault": self.vault,
+                "settings": load({}),
                 "authenticator": authenticator,
                 "owns_domain": self.owns_domain,
                 "accepted": lambda tx, account_id, since: 0,
@@ -152,11 +151,9 @@ class World:
 
 
 @pytest.fixture
-async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
+async def world(store_url: str, tmp_path: Path) -> AsyncIterator[World]:
     """An empty store."""
-    first, second = open_db(database_url, tmp_path), open_db(database_url, tmp_path)
-    tables = [accounts, api_keys, *(metadata.tables[name] for name in OTHERS)]
-    first.write_now(lambda tx: metadata.create_all(tx._connection, tables=tables))
+    first, second = open_db(store_url, tmp_path), open_db(store_url, tmp_path)
     yield World(first, second, Vault(bytes(32)), ManualClock(Clock().now()))
     await first.close()
     await second.close()
