@@ -91,7 +91,7 @@ async def world(db: Db, folder: Path, **settings: str) -> AsyncIterator[World]:
         db=db,
         clock=clock,
         vault=Vault.from_file(folder / "secret.key"),
-        spool=Spool(folder / "bodies"),
+        spool=Spool(str(folder / "bodies")),
         sequence=Sequence(db.write_now(lease_node, "test", clock.now())),
         hostname="mail.example.com",
         capture_port=folder / "capture.port",

@@ -31,7 +31,7 @@ async def document() -> dict[str, object]:
             db=open_db("sqlite", folder),
             clock=Clock(),
             vault=Vault.from_file(folder / "secret.key"),
-            spool=Spool(folder / "bodies"),
+            spool=Spool(str(folder / "bodies")),
             sequence=Sequence(1),
             hostname="localhost",
             capture_port=folder / "capture.port",

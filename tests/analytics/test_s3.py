@@ -1,37 +1,23 @@
 """The table on S3-compatible storage: a real server of that protocol, spoken to over HTTP."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from postwright.analytics import Sealer, digests
 from postwright.analytics.table import Table
 from postwright.kernel.db import Db
 from tests.analytics.conftest import DAY, HOUR, START, Stage
 from tests.analytics.test_logs import RANGE, numbers, told, where
+from tests.storage import s3
 from tests.world import world
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "id",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_REGION": "us-east-1",
-        "AWS_ALLOW_HTTP": "true",
-    }.items():
-        monkeypatch.setenv(name, value)
-    boto3.client("s3", endpoint_url=os.environ["AWS_ENDPOINT_URL"]).create_bucket(Bucket="events")
-    yield "s3://events/table"
-    server.stop()
+def bucket() -> Iterator[str]:
+    with s3("events"):
+        yield "s3://events/table"
 
 
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from postwright.kernel.db import Db
+from postwright.kernel.db import Db, StoreUnavailable
 from postwright.spool import Spool
 from postwright.spool.spool import INLINE_LIMIT, ORPHAN_AGE
+from tests.storage import names, s3
 
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
-    return Spool(tmp_path / "bodies")
+    return Spool(str(tmp_path / "bodies"))
 
 
 @pytest.mark.parametrize("size", [0, 10, INLINE_LIMIT, INLINE_LIMIT + 1])
@@ -39,3 +40,29 @@ async def test_files_that_nothing_names_are_swept_when_old(db: Db, spool: Spool,
         os.utime(folder / blob.file, (old, old))
     assert await spool.sweep(db) == 1
     assert [entry.name for entry in folder.iterdir()] == [kept.file]
+
+
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+async def test_the_same_in_a_bucket(db: Db) -> None:
+    with s3("bodies") as storage:
+        spool = Spool("s3://bodies/of/mail")
+        data = os.urandom(INLINE_LIMIT + 1)
+        kept, orphan = await spool.prepare(data), await spool.prepare(data)
+        await db.write(spool.attach, 1, kept)
+        assert sorted(names("bodies")) == sorted(f"of/mail/{blob.file}" for blob in (kept, orphan))
+        assert await spool.bytes_of(kept) == data
+        # Written by one process, read by another, on whatever machine.
+        assert await Spool("s3://bodies/of/mail").bytes_of(kept) == data
+        assert await spool.sweep(db) == 0
+        assert sorted(await spool._place.older(-60)) == sorted([kept.file, orphan.file])
+        await spool.unlink([orphan.file, "never-there"])
+        assert names("bodies") == [f"of/mail/{kept.file}"]
+        with pytest.raises(FileNotFoundError):
+            await spool.bytes_of(orphan)
+        storage.stop()
+        short = Spool("s3://bodies/of/mail", patience=0.5)
+        with pytest.raises(StoreUnavailable):
+            await short.prepare(data)
+        with pytest.raises(StoreUnavailable):
+            await short.bytes_of(kept)
+        storage.start()

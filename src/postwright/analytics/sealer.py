@@ -42,20 +42,28 @@ class Sealer:
         self._upkeep = Upkeep(settings)
         self._second = ThreadPoolExecutor(1, "upkeep")
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Seal and keep the table in order until `stop`."""
+    async def run(self, stop: asyncio.Event, wanted: Callable[[], bool] = lambda: True) -> None:
+        """Seal and keep the table in order until `stop`, while that is `wanted` of this process."""
         try:
             await asyncio.gather(
-                self._repeat(self._turn, LOOK_SECONDS, stop), self._repeat(self.upkeep, UPKEEP_SECONDS, stop)
+                self._repeat(self._turn, LOOK_SECONDS, stop, wanted),
+                self._repeat(self.upkeep, UPKEEP_SECONDS, stop, wanted),
             )
         finally:
             self._pool.shutdown()
             self._second.shutdown()
 
-    async def _repeat(self, job: Callable[[], Awaitable[Any]], seconds: float, stop: asyncio.Event) -> None:
+    async def _repeat(
+        self,
+        job: Callable[[], Awaitable[Any]],
+        seconds: float,
+        stop: asyncio.Event,
+        wanted: Callable[[], bool],
+    ) -> None:
         while not stop.is_set():
             try:
-                await job()
+                if wanted():
+                    await job()
             except StoreUnavailable:
                 pass
             except Exception:

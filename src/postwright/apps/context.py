@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from postwright import domains, ips
+from postwright import __version__, domains, ips
 from postwright.kernel import failpoints
 from postwright.kernel.clock import Clock, SharedClock
 from postwright.kernel.db import Db, lease_node, open_db
@@ -43,14 +43,14 @@ def open_context(settings: Settings, role: str) -> Context:
     data = settings.data_dir
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     db = open_db(settings.database, data)
-    node = db.write_now(lease_node, role, time.time_ns() // 1000)
+    node = db.write_now(lease_node, role, time.time_ns() // 1000, socket.gethostname(), __version__)
     return Context(
         settings=settings,
         db=db,
         # Where nothing leaves the machine, tests may move the time.
         clock=SharedClock(data / "clock") if settings.capture else Clock(),
         vault=Vault.from_file(settings.key_path),
-        spool=Spool(settings.bodies_dir),
+        spool=Spool(settings.bodies_location),
         sequence=Sequence(node),
         hostname=settings.hostname or socket.getfqdn(),
         capture_port=data / "capture.port",

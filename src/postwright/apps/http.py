@@ -1,10 +1,10 @@
-"""The `http` role: the API."""
+"""The process of the roles `api` and `tracking`."""
 
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 from litestar.types import ASGIApp
@@ -16,7 +16,7 @@ from postwright.certificates import Keyring
 from postwright.certificates.web import ChallengeDoor
 from postwright.delivery import Sources
 from postwright.kernel.db import Read
-from postwright.kernel.http import Front, make_app
+from postwright.kernel.http import Controller, Front, make_app
 from postwright.kernel.http.openapi import OpenApi
 from postwright.kernel.http.proxies import Proxies
 from postwright.kernel.http.server import BoundedProtocol
@@ -34,6 +34,7 @@ from .auditing import watcher
 from .concepts import CONTROLLERS
 from .context import Context
 from .planned import planned_controllers
+from .roles import chosen
 from .smtp import acceptor
 from .tls import Certificate
 
@@ -48,8 +49,10 @@ def build(
 
     `like`: one that was built with such settings, and is not used any more.
     """
-    served = (*CONTROLLERS, *health.CONTROLLERS, *metrics.CONTROLLERS, OpenApi)
     settings = context.settings
+    served: tuple[type[Controller], ...] = (*health.CONTROLLERS, *metrics.CONTROLLERS)
+    if is_api := "api" in chosen(settings.roles):
+        served = (*CONTROLLERS, *served, OpenApi)
     rates = Rates(settings.http_processes) if settings.limits_on else None
     authenticator = auth.Authenticator(context.db, context.clock, rates)
     constants = {
@@ -82,7 +85,7 @@ def build(
         like.bind(constants, guards, watch)
         return like
     return make_app(
-        (*served, *planned_controllers(served)),
+        (*served, *planned_controllers(served)) if is_api else served,
         constants=constants,
         dependencies={
             "principal": auth.principal,
@@ -119,21 +122,44 @@ async def run(
     ready: Callable[[], None],
 ) -> None:
     """Serve HTTP on the given sockets until `stop`; requests under way are finished."""
+    changes = Changes(context.db)
+    watching = asyncio.create_task(changes.run(stop))
+    keyring = Keyring(context.db, context.vault)
+    async with Outgoing(context.settings) as outgoing, _links(context, stop, keyring) as links:
+        app = links(ChallengeDoor(build(context, outgoing, changes), context.db))
+        if proxies := context.settings.proxies():
+            app = Proxies(app, proxies)
+        if not sockets["https"]:
+            await _serve(context.settings, app, sockets["http"], stop, ready)
+        else:
+            await _serve_both(context, app, sockets, keyring, stop, ready)
+    await watching
+
+
+@asynccontextmanager
+async def _links(
+    context: Context, stop: asyncio.Event, keyring: Keyring
+) -> AsyncIterator[Callable[[ASGIApp], ASGIApp]]:
+    """What puts the door of links and pixels before an application, where that is wanted here."""
+    if "tracking" not in chosen(context.settings.roles):
+        yield lambda app: app
+        return
     places = tracking.Places(context.settings.geoip)
     recorder = tracking.Recorder(
         db=context.db, clock=context.clock, folder=context.settings.data_dir / "hits", places=places
     )
     telling = asyncio.create_task(recorder.run(stop))
-    changes = Changes(context.db)
-    watching = asyncio.create_task(changes.run(stop))
-    keyring = Keyring(context.db, context.vault)
-    async with Outgoing(context.settings) as outgoing:
-        app = _door(context, build(context, outgoing, changes), recorder, places, keyring)
-        if not sockets["https"]:
-            await _serve(context.settings, app, sockets["http"], stop, ready)
-        else:
-            await _serve_both(context, app, sockets, keyring, stop, ready)
-    await asyncio.gather(telling, watching)
+    yield lambda app: TrackingDoor(
+        app,
+        db=context.db,
+        clock=context.clock,
+        tokens=tracking.Tokens(context.vault),
+        lists=lists.change_subscription,
+        recorder=recorder,
+        places=places,
+        is_https_only=keyring.is_https_only,
+    )
+    await telling
     await recorder.finish()
 
 
@@ -170,28 +196,6 @@ async def _serve_both(
     finally:
         for task in watching:
             task.cancel()
-
-
-def _door(
-    context: Context,
-    app: ASGIApp,
-    recorder: tracking.Recorder,
-    places: tracking.Places,
-    keyring: Keyring,
-) -> ASGIApp:
-    """The application behind the links and pixels of messages, and the questions of certification authorities."""
-    door = TrackingDoor(
-        ChallengeDoor(app, context.db),
-        db=context.db,
-        clock=context.clock,
-        tokens=tracking.Tokens(context.vault),
-        lists=lists.change_subscription,
-        recorder=recorder,
-        places=places,
-        is_https_only=keyring.is_https_only,
-    )
-    proxies = context.settings.proxies()
-    return Proxies(door, proxies) if proxies else door
 
 
 async def _serve(

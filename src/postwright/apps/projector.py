@@ -1,4 +1,8 @@
-"""The `projector` role: everything that reads the event log, and the work that is due by the clock."""
+"""The `projector` role: everything that reads the event log, and the work that is due by the clock.
+
+Of several processes one, elected through the store, reads the log and does what is due by the clock. Calls and received
+messages are claimed row by row: those every process makes.
+"""
 
 import asyncio
 import logging
@@ -46,6 +50,7 @@ from .alerting import alert_sender
 from .closing import empty_account
 from .context import Context
 from .notices import NoticeSender
+from .seat import Seat
 from .smtp import acceptor
 from .tls import own_names
 
@@ -53,6 +58,7 @@ log = logging.getLogger("postwright.projector")
 
 POLL_SECONDS = 0.1
 HOUSEKEEPING_SECONDS = 60.0
+SWEEP_SECONDS = 1800.0  # between looks at all large bodies
 PAUSE_SECONDS = 1.0
 DNS_SECONDS = 10.0  # between looks for domains and keys that are due
 NODE_SECONDS = 86400  # processes that ended are known for so long
@@ -107,25 +113,32 @@ async def run(
     )
     timers = ips.Timers(context.settings, context.db, context.clock)
     watch = ips.Watch(context.settings, context.db, context.clock, context.hostname, alerts.announce)
+    seat = Seat(context)
+
+    def every(seconds: float, job: Callable[[], Awaitable[object]]) -> Awaitable[None]:
+        return _every(seconds, job, stop, seat)
+
     ready()
     await asyncio.gather(
+        seat.hold(stop),
+        *(_project(context, projection, stop, seat) for projection in PROJECTIONS),
+        every(HOUSEKEEPING_SECONDS, lambda: _housekeeping(context)),
+        every(SWEEP_SECONDS, lambda: context.spool.sweep(context.db)),
+        every(HOUSEKEEPING_SECONDS, reporter.run_once),
+        every(HOUSEKEEPING_SECONDS, timers.run_once),
+        every(DNS_SECONDS, lambda: _until_none(checker.run_once)),
+        every(DNS_SECONDS, lambda: _until_none(rotator.run_once)),
+        every(ALERT_SECONDS, evaluator.run_once),
+        sealer.run(stop, lambda: seat.ours),
         issuer.run(stop),
-        *(_project(context, projection, stop) for projection in PROJECTIONS),
-        _every(HOUSEKEEPING_SECONDS, lambda: _housekeeping(context), stop),
-        _every(HOUSEKEEPING_SECONDS, lambda: _tls_reports(reporter), stop),
-        _every(DNS_SECONDS, lambda: _until_none(checker.run_once), stop),
-        _every(DNS_SECONDS, lambda: _until_none(rotator.run_once), stop),
-        _every(ALERT_SECONDS, lambda: _alerts(evaluator), stop),
         sender.run(stop),
         teller.run(stop),
-        sealer.run(stop),
         NoticeSender(context, acceptor(context)).run(stop),
         caller.run(stop),
         archiver.run(stop),
         receiving.worker(context).run(stop),
         receiving.list_worker(context).run(stop),
-        _every(HOUSEKEEPING_SECONDS, timers.run_once, stop),
-        _every(DNS_SECONDS, watch.run_once, stop),
+        every(DNS_SECONDS, watch.run_once),
         ips.JobRunner(context.db, context.clock).run(stop),
         lists.Uploader(context.db, context.clock).run(stop),
         *([_actor(context).run(stop)] if context.settings.capture else []),
@@ -143,10 +156,10 @@ def _reachable(host: str, port: int) -> tuple[str, int]:
     return ({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)  # noqa: S104
 
 
-async def _project(context: Context, projection: events.Projection, stop: asyncio.Event) -> None:
+async def _project(context: Context, projection: events.Projection, stop: asyncio.Event, seat: Seat) -> None:
     while not stop.is_set():
         try:
-            if not await projection.catch_up(context.db):
+            if not seat.ours or not await projection.catch_up(context.db):
                 await _pause(stop, POLL_SECONDS)
         except StoreUnavailable:
             await _pause(stop, PAUSE_SECONDS)
@@ -180,20 +193,11 @@ async def _housekeeping(context: Context) -> None:
         pass
     await context.db.write(tlspolicy.expire, now)
     await context.db.write(users.expire, now)
-    await context.spool.sweep(context.db)
 
 
 async def _until_none(job: Callable[[], Awaitable[int]]) -> None:
     while await job():
         pass
-
-
-async def _alerts(evaluator: alerts.Evaluator) -> None:
-    await evaluator.run_once()
-
-
-async def _tls_reports(reporter: Reporter) -> None:
-    await reporter.run_once()
 
 
 # Each deletes some of what a domain has and says how much that was.
@@ -235,13 +239,17 @@ async def _let_go(context: Context, domain_id: str) -> None:
         await context.db.write(domains.forget_tombstone, domain_id)
 
 
-async def _every(seconds: float, job: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
+async def _every(
+    seconds: float, job: Callable[[], Awaitable[object]], stop: asyncio.Event, seat: Seat
+) -> None:
     while not stop.is_set():
         try:
-            await job()
+            if seat.ours:
+                await job()
         except Exception:
             log.exception("housekeeping failed; trying again")
-        await _pause(stop, seconds)
+        # Who was elected meanwhile need not wait for its turn.
+        await _pause(stop, seconds if seat.ours else POLL_SECONDS)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The program of one role's process: works until SIGTERM."""
+"""The program of one process: works until SIGTERM."""
 
 import asyncio
 import gc
@@ -34,7 +34,7 @@ _RUNNERS: dict[str, Runner] = {
 class Task:
     """What a process has to do."""
 
-    role: str
+    kind: str  # of roles.KINDS
     name: str  # among all processes of the installation on this machine, the same after a restart
     settings: Settings
     sockets: Sockets  # listening, by the name of their setting
@@ -47,7 +47,7 @@ def run(task: Task) -> None:
     logs.set_up(settings.log_level)
     # Ctrl-C reaches the whole group; the supervisor decides when its processes stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    context = open_context(settings, task.role)
+    context = open_context(settings, task.kind)
     metrics.open_file(settings.data_dir / "metrics", task.name)
     # What start-up made stays for ever: the collector need not look at it each time. And a message makes some
     # hundred objects that die without it, so that the default of 700 means a look for every few messages.
@@ -66,7 +66,7 @@ async def _run(task: Task, context: Context) -> None:
         os.close(task.ready)
 
     try:
-        async with Pulse(context, task.role):
-            await _RUNNERS[task.role](context, task.sockets, stop, ready)
+        async with Pulse(context, task.kind):
+            await _RUNNERS[task.kind](context, task.sockets, stop, ready)
     finally:
         await context.db.close()

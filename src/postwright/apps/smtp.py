@@ -1,4 +1,4 @@
-"""The `smtp` role: submission, MX, and the capture inbox."""
+"""The process of the roles `submission` and `mx`, and of the capture inbox."""
 
 import asyncio
 import socket

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from postwright import queue, webhooks
 from postwright.delivery import ShapingError, ambiguous_seconds, load_shaping
+from postwright.kernel.db import settle
 from postwright.kernel.db.migrate import migrate
+from postwright.kernel.secrets import SecretsError
 from postwright.kernel.settings import Settings
 
 from .context import Context, open_context
@@ -15,6 +17,8 @@ from .errors import StartFailed
 from .first_run import Welcome, declare_sources, first_run
 from .projector import PROJECTIONS
 from .supervisor import Supervisor
+
+_KEY_FACT, _KEY_PROOF = "key", b"postwright"
 
 Show = Callable[[Settings, Supervisor, Welcome | None], None]
 
@@ -38,6 +42,7 @@ def start(settings: Settings, show: Show) -> int:
     migrate(settings.database, data)
     context = open_context(settings, "start")
     try:
+        _check_key(context)
         welcome = first_run(context)
         declare_sources(context)
         for projection in PROJECTIONS:
@@ -53,6 +58,19 @@ def start(settings: Settings, show: Show) -> int:
     except BaseException:
         supervisor.stop()
         raise
+
+
+def _check_key(context: Context) -> None:
+    """Every machine needs the same key file: what one seals the others open."""
+    sealed = context.vault.seal(_KEY_PROOF, _KEY_FACT).hex()
+    settled = context.db.write_now(settle, _KEY_FACT, sealed)
+    try:
+        context.vault.open(bytes.fromhex(settled), _KEY_FACT)
+    except SecretsError as wrong:
+        raise StartFailed(
+            f"{context.settings.key_path} is not the key that this store's secrets are sealed with: copy the key "
+            "file of the machine that made the store (POSTWRIGHT_KEY_FILE names it)"
+        ) from wrong
 
 
 def _only_one(data: Path) -> int:

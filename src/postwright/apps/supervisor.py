@@ -21,20 +21,24 @@ from postwright.kernel.settings import Settings
 
 from . import role as program
 from .errors import StartFailed
+from .roles import KINDS, ROLES, chosen
 
 log = logging.getLogger("postwright.supervisor")
 
-ROLES = ("http", "smtp", "delivery", "projector")
 GRACE_SECONDS = 30.0  # to finish what is in flight after SIGTERM
 RESTART_SECONDS = 1.0
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15  # prctl(2)
 
 
 class Supervisor:
-    """The processes of one installation on this machine. `own`: descriptors that they must not hold."""
+    """The processes of one installation on this machine. `own`: descriptors that they must not hold.
+
+    Raises StartFailed when the settings name a role that does not exist.
+    """
 
     def __init__(self, settings: Settings, own: Iterable[int] = ()) -> None:
         self._settings = settings
+        self.roles = chosen(settings.roles)
         self._own = tuple(own)
         self._sockets: dict[str, list[socket.socket]] = {}
         self._children: dict[str, ForkProcess] = {}
@@ -43,25 +47,25 @@ class Supervisor:
 
     def bind(self) -> None:
         """Bind every listening socket. Raises StartFailed."""
-        roles = self.roles
-        if "http" in roles:
-            for name in ("http", "https"):
-                self._sockets[name] = [self._listen(address, name) for address in self._settings.listen(name)]
-        if "smtp" in roles:
-            for name in ("submission", "submission_tls", "mx"):
-                self._sockets[name] = [self._listen(address, name) for address in self._settings.listen(name)]
-            if self._settings.capture:
-                self._sockets["capture"] = [self._listen(("127.0.0.1", 0), "capture")]
-                self._announce_capture()
+        listeners = {
+            "api": ("http", "https"),
+            "tracking": ("http", "https"),
+            "submission": ("submission", "submission_tls"),
+            "mx": ("mx",),
+        }
+        for role in ROLES:
+            for name in listeners.get(role, ()) if role in self.roles else ():
+                if name not in self._sockets:
+                    self._sockets[name] = [self._listen(at, name) for at in self._settings.listen(name)]
+        if self._settings.capture and self.roles & {"submission", "mx", "delivery"}:
+            self._sockets["capture"] = [self._listen(("127.0.0.1", 0), "capture")]
+            self._announce_capture()
 
     @property
-    def roles(self) -> list[str]:
-        """The roles to run here. Raises StartFailed for one that does not exist."""
-        roles = [role.strip() for role in self._settings.roles.split(",") if role.strip()]
-        for role in roles:
-            if role not in ROLES:
-                raise StartFailed(f"unknown role {role!r}: {', '.join(ROLES)} exist")
-        return roles
+    def kinds(self) -> list[str]:
+        """The kinds of processes that the roles need."""
+        needed = {ROLES[role] for role in self.roles} | ({"smtp"} if "capture" in self._sockets else set())
+        return [kind for kind in KINDS if kind in needed]
 
     def address(self, name: str) -> tuple[str, int]:
         """Where the first socket of `name` really listens."""
@@ -76,9 +80,9 @@ class Supervisor:
         gc.collect()
         gc.freeze()
         counts = {"http": self._settings.http_processes, "delivery": self._settings.delivery_processes}
-        for role in self.roles:
-            for number in range(1, counts.get(role, 1) + 1):
-                self._spawn(role, f"{role}-{number}")
+        for kind in self.kinds:
+            for number in range(1, counts.get(kind, 1) + 1):
+                self._spawn(kind, f"{kind}-{number}")
         for name in self._children:
             self._wait_ready(name)
 
@@ -137,14 +141,14 @@ class Supervisor:
         temporary.write_text(str(self.address("capture")[1]))
         temporary.rename(path)
 
-    def _spawn(self, role: str, name: str) -> None:
+    def _spawn(self, kind: str, name: str) -> None:
         names = {"http": ["http", "https"], "smtp": ["submission", "submission_tls", "mx", "capture"]}.get(
-            role, []
+            kind, []
         )
         sockets = {key: self._sockets.get(key, []) for key in names}
         ready_read, ready_write = os.pipe()
         child = get_context("fork").Process(
-            target=self._work, args=(role, name, sockets, ready_write, os.getpid()), name=name
+            target=self._work, args=(kind, name, sockets, ready_write, os.getpid()), name=name
         )
         child.start()
         os.close(ready_write)
@@ -158,7 +162,7 @@ class Supervisor:
                 child.join()
                 raise StartFailed(f"{name} did not start (status {child.exitcode}); its log above says why")
 
-    def _work(self, role: str, name: str, sockets: program.Sockets, ready: int, parent: int) -> None:
+    def _work(self, kind: str, name: str, sockets: program.Sockets, ready: int, parent: int) -> None:
         """In the new process: become it."""
         _become(name, parent)
         for key, others in self._sockets.items():
@@ -167,7 +171,7 @@ class Supervisor:
                     sock.close()
         for descriptor in (*self._own, *self._ready.values()):
             os.close(descriptor)
-        program.run(program.Task(role, name, self._settings, sockets, ready))
+        program.run(program.Task(kind, name, self._settings, sockets, ready))
 
 
 def _become(name: str, parent: int) -> None:

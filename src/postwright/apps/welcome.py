@@ -14,12 +14,12 @@ def show(settings: Settings, supervisor: Supervisor, welcome: Welcome | None) ->
     """Print where everything is, and at the first start the secrets, once."""
     lines = ["", "Postwright is running."]
     url = ""
-    if "http" in supervisor.roles:
+    if "api" in supervisor.roles:
         url = settings.public_url or "http://{}:{}".format(*supervisor.address("http"))
         lines.append(f"  API base URL   {url}")
     if welcome is not None:
         lines.append(f"  API key        {welcome.api_key}")
-    if "smtp" in supervisor.roles and settings.listen("submission"):
+    if "submission" in supervisor.roles and settings.listen("submission"):
         host, port = supervisor.address("submission")
         lines.append(f"  SMTP           {host} port {port} (STARTTLS offered)")
     if welcome is not None:

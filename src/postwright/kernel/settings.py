@@ -5,6 +5,7 @@ nobody knows is refused with a suggestion: a misspelt setting that is silently i
 """
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -35,9 +36,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     data: str = "./data"  # folder of everything the embedded stores keep
     database: str = "sqlite"  # "sqlite" in the data folder, or postgresql://…
-    bodies: str = ""  # folder of large message bodies; default: <data>/bodies
+    bodies: str = ""  # folder or s3://bucket/prefix of large message bodies; default: <data>/bodies
     key_file: str = ""  # encryption key of stored secrets; default: <data>/secret.key
-    roles: str = "http,smtp,delivery,projector"
+    roles: str = "api,tracking,submission,mx,delivery,projector"  # what runs here
     http: str = ""  # listen addresses, host:port with commas
     https: str = ""  # listen addresses of the same with TLS; default: none
     # Networks with commas: proxies before us, whose X-Forwarded-For, -Proto and -Host are believed; default: none
@@ -135,16 +136,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return Path(self.data).resolve()
 
     @property
-    def bodies_dir(self) -> Path:
-        """The folder of large bodies, absolute."""
-        return Path(self.bodies).resolve() if self.bodies else self.data_dir / "bodies"
+    def bodies_location(self) -> str:
+        """Where large bodies are: an absolute folder, or an s3:// URL."""
+        return _location(self.bodies, self.data_dir / "bodies")
 
     @property
     def analytics_location(self) -> str:
         """Where the event table is: an absolute folder, or an s3:// URL."""
-        if self.analytics.startswith("s3://"):
-            return self.analytics.rstrip("/")
-        return str(Path(self.analytics).resolve() if self.analytics else self.data_dir / "analytics")
+        return _location(self.analytics, self.data_dir / "analytics")
 
     @property
     def key_path(self) -> Path:
@@ -264,6 +263,12 @@ def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+def _location(text: str, default: Path) -> str:
+    if text.startswith("s3://"):
+        return text.rstrip("/")
+    return str(Path(text).resolve() if text else default)
+
+
 def host_port(text: str, setting: str) -> tuple[str, int]:
     """`host:port` (IPv6 in brackets) as a pair. Raises SettingsError naming `setting`."""
     host, _, port = text.rpartition(":")
@@ -325,6 +330,10 @@ def _checked(settings: Settings) -> Settings:
     for name in ("http", "https", "submission", "submission_tls", "mx"):
         settings.listen(name)
     settings.proxies()
+    for name in ("bodies", "analytics"):
+        where: str = getattr(settings, name)
+        if "://" in where and not re.match(r"s3://[a-z0-9][a-z0-9.-]+(/|$)", where):
+            raise SettingsError(f"{PREFIX}{name.upper()}={where}: a folder or s3://bucket/prefix expected")
     if settings.acme_directory and not settings.acme_directory.startswith("https://"):
         raise SettingsError(f"{PREFIX}ACME_DIRECTORY={settings.acme_directory}: an https:// URL expected")
     if bool(settings.acme_eab_kid) != bool(settings.acme_eab_key):

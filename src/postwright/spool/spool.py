@@ -1,9 +1,6 @@
 """Put, get and forget message bytes."""
 
-import asyncio
-import os
-import time
-from pathlib import Path
+import logging
 
 import msgspec
 
@@ -11,6 +8,9 @@ from postwright.kernel.db import Db, Read, Write, unavailable
 from postwright.kernel.ids import hex_id
 
 from . import store
+from .places import PATIENCE, place
+
+log = logging.getLogger("postwright.spool")
 
 # Above this a row's pages crowd the others out of the database's cache (delivery-engineering.md 1.5).
 INLINE_LIMIT = 256 * 1024
@@ -20,17 +20,20 @@ BATCH = 200
 
 
 class Blob(msgspec.Struct, frozen=True):
-    """Bytes ready to be named by a transaction: either themselves or a file that already has them, synced."""
+    """Bytes ready to be named by a transaction: either themselves or a file that already has them, durably."""
 
     data: bytes
     file: str = ""
 
 
 class Spool:
-    """The bytes of messages."""
+    """The bytes of messages. `location`: where large ones lie, a folder or an s3:// URL.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    `patience`: seconds of trying before storage that is reached over the network counts as not available.
+    """
+
+    def __init__(self, location: str, patience: float = PATIENCE) -> None:
+        self._place = place(location, patience)
 
     async def prepare(self, data: bytes) -> Blob:
         """Make `data` durable as far as needs no transaction. Raises StoreUnavailable when the disk refuses."""
@@ -38,7 +41,7 @@ class Spool:
             return Blob(data)
         name = hex_id()
         try:
-            await asyncio.to_thread(self._write, name, data)
+            await self._place.write(name, data)
         except OSError as failure:
             raise unavailable(failure) from failure
         return Blob(b"", name)
@@ -53,10 +56,15 @@ class Spool:
         return None if found is None else Blob(found[1], found[0])
 
     async def bytes_of(self, blob: Blob) -> bytes:
-        """The bytes of `blob`. Raises FileNotFoundError when its file is gone."""
+        """The bytes of `blob`. Raises FileNotFoundError when its file is gone, StoreUnavailable for now."""
         if not blob.file:
             return blob.data
-        return await asyncio.to_thread((self._folder / blob.file).read_bytes)
+        try:
+            return await self._place.read(blob.file)
+        except FileNotFoundError:
+            raise
+        except OSError as failure:
+            raise unavailable(failure) from failure
 
     def remove(self, tx: Write, keys: list[int]) -> list[str]:
         """Forget bodies; the names of their files, to `unlink` after the transaction."""
@@ -65,47 +73,20 @@ class Spool:
         return files
 
     async def unlink(self, files: list[str]) -> None:
-        """Delete files that nothing names any more."""
-        if files:
-            await asyncio.to_thread(self._unlink, files)
+        """Delete files that nothing names any more. What cannot be deleted now is left to `sweep`."""
+        try:
+            await self._place.remove(files)
+        except OSError:
+            log.warning("large bodies could not be deleted; a sweep will", extra={"count": len(files)})
 
     async def sweep(self, db: Db) -> int:
-        """Delete files that nothing names; how many."""
-        old = await asyncio.to_thread(self._old_files, time.time() - ORPHAN_AGE)
+        """Delete files that nothing names; how many. Raises OSError."""
+        old = await self._place.older(ORPHAN_AGE)
         gone = 0
         for start in range(0, len(old), BATCH):
             names = old[start : start + BATCH]
             known = await db.read(store.known_files, names)
             orphans = [name for name in names if name.removesuffix(".tmp") not in known]
-            await asyncio.to_thread(self._unlink, orphans)
+            await self._place.remove(orphans)
             gone += len(orphans)
         return gone
-
-    def _write(self, name: str, data: bytes) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = self._folder / f"{name}.tmp"
-        try:
-            with open(temporary, "xb") as out:
-                out.write(data)
-                out.flush()
-                os.fsync(out.fileno())
-        except OSError:
-            temporary.unlink(missing_ok=True)  # on a full disk it would take the room of others
-            raise
-        temporary.rename(self._folder / name)
-        # The rename itself is durable only when the folder is synced (fsync(2), NOTES).
-        folder = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-    def _old_files(self, before: float) -> list[str]:
-        if not self._folder.exists():
-            return []
-        with os.scandir(self._folder) as entries:
-            return [entry.name for entry in entries if entry.is_file() and entry.stat().st_mtime < before]
-
-    def _unlink(self, names: list[str]) -> None:
-        for name in names:
-            (self._folder / name).unlink(missing_ok=True)

@@ -28,6 +28,7 @@ STOP_SECONDS = 30.0
 _POLL = 0.02
 _LOG_TAIL = 20_000
 _PROGRAM = "postwright.apps.cli"
+_RUNS = b"Postwright is running."
 
 
 class ServerError(RuntimeError):
@@ -80,10 +81,15 @@ class Server:
         } | settings
         self.base_url = f"http://{self.settings['http']}"
         self._process: asyncio.subprocess.Process | _Forked | None = None
+        self._logged = 0  # octets of the log before this start
 
     async def start(self) -> None:
-        """Start it and return when its health page answers 200. Raises ServerError."""
+        """Start it and return when its health page answers 200, or, without HTTP, when it says that it runs.
+
+        Raises ServerError.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._logged = self.log.stat().st_size if self.log.exists() else 0
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("POSTWRIGHT_")}
         ours = {f"POSTWRIGHT_{name.upper()}": value for name, value in self.settings.items()}
         if self._command:
@@ -110,17 +116,28 @@ class Server:
         timeout = aiohttp.ClientTimeout(total=5)
         async with aiohttp.ClientSession(timeout=timeout) as client:
             while True:
-                try:
-                    async with client.get(f"{self.base_url}/postwright/health") as answer:
-                        if answer.status == 200:
-                            return
-                except (aiohttp.ClientError, TimeoutError):
-                    pass  # not listening yet
+                if await (self._answers(client) if self._has_http else self._told()):
+                    return
                 if self._process is None or self._process.returncode is not None:
                     raise ServerError(f"postwright serve ended while starting:\n{self.log_tail()}")
                 if time.monotonic() > deadline:
                     raise ServerError(f"not ready after {START_SECONDS:.0f} s:\n{self.log_tail()}")
                 await asyncio.sleep(_POLL)
+
+    @property
+    def _has_http(self) -> bool:
+        roles = {role.strip() for role in self.settings.get("roles", "http").split(",")}
+        return bool(roles & {"http", "api", "tracking"})
+
+    async def _answers(self, client: aiohttp.ClientSession) -> bool:
+        try:
+            async with client.get(f"{self.base_url}/postwright/health") as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError):
+            return False  # not listening yet
+
+    async def _told(self) -> bool:
+        return self.log.exists() and _RUNS in self.log.read_bytes()[self._logged :]
 
     def pids(self) -> list[int]:
         """Its living processes, the supervisor first."""

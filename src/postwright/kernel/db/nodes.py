@@ -1,5 +1,6 @@
 """Numbers for processes, leased from the store, so that row keys made without asking it never collide."""
 
+import msgspec
 from sqlalchemy import Column, Table, Text, delete, func, insert, select, update
 
 from .schema import Micros, metadata
@@ -16,13 +17,16 @@ nodes = Table(
     Column("role", Text, nullable=False),
     Column("started_at", Micros, nullable=False),
     Column("seen_at", Micros, nullable=False, server_default="0"),  # the last beat; 0: it ended in order
+    Column("host", Text, nullable=False, server_default=""),  # the machine it runs on
+    Column("version", Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
 
 
-def lease_node(tx: Write, role: str, now: int) -> int:
+def lease_node(tx: Write, role: str, now: int, host: str = "", version: str = "") -> int:
     """A number of 12 bits. It comes again after 4,096 starts, when no row key of its millisecond can."""
-    number: int | None = tx.scalar(insert(nodes).values(role=role, started_at=now).returning(nodes.c.id))
+    values = {"role": role, "started_at": now, "host": host, "version": version}
+    number: int | None = tx.scalar(insert(nodes).values(values).returning(nodes.c.id))
     assert number is not None
     return number % NODES
 
@@ -49,6 +53,24 @@ def beats(tx: Read, role: str, since: int) -> dict[int, int]:
     recent = (nodes.c.role == role) & (nodes.c.seen_at > since)
     found = tx.rows(select(nodes.c.id, nodes.c.seen_at).where(recent).order_by(nodes.c.id))
     return {row.id % NODES: row.seen_at for row in found}
+
+
+class Node(msgspec.Struct, frozen=True):
+    """A process of the installation."""
+
+    role: str
+    host: str
+    version: str
+    started_at: int  # microseconds
+    seen_at: int
+
+
+def nodes_alive(tx: Read, now: int) -> list[Node]:
+    """All processes that live, oldest first."""
+    alive = nodes.c.seen_at > now - int(ALIVE_SECONDS * 1_000_000)
+    columns = (nodes.c.role, nodes.c.host, nodes.c.version, nodes.c.started_at, nodes.c.seen_at)
+    found = tx.rows(select(*columns).where(alive).order_by(nodes.c.id))
+    return [Node(row.role, row.host, row.version, row.started_at, row.seen_at) for row in found]
 
 
 def forget_nodes(tx: Write, before: int) -> int:
