@@ -3,10 +3,12 @@
 import asyncio
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, Text, func, insert, select
 
-from postwright.kernel.db import Db, Prepared, Read, Write, open_db
+from postwright.kernel.db import Db, Prepared, Read, StoreUnavailable, Write, open_db
+from postwright.testing.postgres import Postgres
 
 scratch = Table("scratch", MetaData(), Column("id", Integer, primary_key=True), Column("word", Text))
 ADD = Prepared(insert(scratch), ("id", "word"))
@@ -84,3 +86,24 @@ async def test_a_reader_cannot_write(db: Db) -> None:
     with pytest.raises(Exception, match=r"(?i)read.?only"):
         await db.read(add, 1)
     assert await db.read(count) == 0
+
+
+async def test_a_database_that_goes_and_comes_back(postgres: Postgres, tmp_path: Path) -> None:
+    """Who asks meanwhile is told to try again; nothing needs to be restarted afterwards."""
+    url = postgres.create_database()
+    name = url.rpartition("?")[0].rpartition("/")[2]
+    db = open_db(url, tmp_path)
+    await db.read(Read.ping)
+    await db.write(Write.ping)
+    postgres.drop_database(url)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            await db.read(Read.ping)
+        with pytest.raises(StoreUnavailable):
+            await db.write(Write.ping)
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    await db.read(Read.ping)
+    await db.write(Write.ping)
+    await db.close()
+    postgres.drop_database(url)

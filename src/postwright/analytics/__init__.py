@@ -11,6 +11,7 @@ Writes no events.
 - A question is bounded in time, memory and how many may wait; then it is refused, never slow for others.
 """
 
+from .copying import copy_table, table_state
 from .errors import BadQuery, Behind, Busy, TooLong
 from .figures import Figures, Group, Question, counts, totals
 from .filters import Predicate
@@ -44,6 +45,7 @@ __all__ = [
     "Span",
     "TooLong",
     "bits",
+    "copy_table",
     "counts",
     "forget_retention",
     "history",
@@ -52,5 +54,6 @@ __all__ = [
     "run_sql",
     "span",
     "step",
+    "table_state",
     "totals",
 ]

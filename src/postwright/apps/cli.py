@@ -12,10 +12,12 @@ import msgspec
 from postwright import __version__
 from postwright.kernel import logs
 from postwright.kernel.db.migrate import NewerSchema, migrate
+from postwright.kernel.db.saving import SaveFailed
+from postwright.kernel.db.transfer import MoveFailed
 from postwright.kernel.secrets import SecretsError
 from postwright.kernel.settings import Settings, SettingsError, load
 
-from . import addresses, inbox, keys, people, queue, sql, welcome
+from . import addresses, backup, inbox, keys, moving, people, queue, sql, welcome
 from .errors import StartFailed
 from .start import start
 
@@ -29,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         logs.set_up(settings.log_level)
         status: int = args.run(settings, args)
         return status
-    except (SettingsError, StartFailed, NewerSchema, SecretsError) as wrong:
+    except (SettingsError, StartFailed, NewerSchema, SecretsError, MoveFailed, SaveFailed) as wrong:
         print(f"postwright: {wrong}", file=sys.stderr)
         return 2
 
@@ -63,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     queue.add(commands)
     addresses.add(commands)
     sql.add(commands)
+    backup.add(commands)
+    moving.add(commands)
     return parser
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from postwright import queue, webhooks
 from postwright.delivery import ShapingError, ambiguous_seconds, load_shaping
-from postwright.kernel.db import settle
+from postwright.kernel.db import fact, settle
 from postwright.kernel.db.migrate import migrate
 from postwright.kernel.secrets import SecretsError
 from postwright.kernel.settings import Settings
@@ -18,6 +18,7 @@ from .first_run import Welcome, declare_sources, first_run
 from .projector import PROJECTIONS
 from .supervisor import Supervisor
 
+MOVED_FACT = "moved"  # where the store went
 _KEY_FACT, _KEY_PROOF = "key", b"postwright"
 
 Show = Callable[[Settings, Supervisor, Welcome | None], None]
@@ -36,19 +37,23 @@ def start(settings: Settings, show: Show) -> int:
         load_shaping(settings.shaping)
     except ShapingError as wrong:
         raise StartFailed(f"POSTWRIGHT_SHAPING: {wrong}") from wrong
-    alone = _only_one(data) if settings.database == "sqlite" else None
+    alone = only_one(data) if settings.database == "sqlite" else None
     supervisor = Supervisor(settings, () if alone is None else (alone,))
     supervisor.bind()
     migrate(settings.database, data)
     context = open_context(settings, "start")
     try:
-        _check_key(context)
+        check_key(context)
+        if moved := context.db.read_now(fact, MOVED_FACT):
+            raise StartFailed(
+                f"this store was moved to {moved}: its mail is sent from there. Set POSTWRIGHT_DATABASE to it"
+            )
         welcome = first_run(context)
         declare_sources(context)
         for projection in PROJECTIONS:
             context.db.write_now(projection.begin)
         if alone is not None:
-            _release(context)
+            release(context)
     finally:
         context.db.close_now()
     try:
@@ -60,7 +65,7 @@ def start(settings: Settings, show: Show) -> int:
         raise
 
 
-def _check_key(context: Context) -> None:
+def check_key(context: Context) -> None:
     """Every machine needs the same key file: what one seals the others open."""
     sealed = context.vault.seal(_KEY_PROOF, _KEY_FACT).hex()
     settled = context.db.write_now(settle, _KEY_FACT, sealed)
@@ -73,7 +78,7 @@ def _check_key(context: Context) -> None:
         ) from wrong
 
 
-def _only_one(data: Path) -> int:
+def only_one(data: Path) -> int:
     """Hold the data folder: two servers on one embedded store would each take the other's leases for dead."""
     lock = os.open(data / "serve.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -85,8 +90,8 @@ def _only_one(data: Path) -> int:
     return lock
 
 
-def _release(context: Context) -> None:
-    """Nobody else is alive on this store, so what was leased when the last server died is free at once."""
+def release(context: Context) -> None:
+    """Free at once what was leased when the last server died: nobody else is alive on this store."""
     pause = ambiguous_seconds(context.settings)
     context.db.write_now(queue.release_all, context.clock.now(), pause)
     context.db.write_now(webhooks.release_all, context.clock.now())

@@ -298,7 +298,7 @@ def load(
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as wrong:
         raise SettingsError(str(wrong)) from wrong
-    return _checked(settings)
+    return checked(settings)
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -308,7 +308,8 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: {wrong}") from wrong
 
 
-def _checked(settings: Settings) -> Settings:
+def checked(settings: Settings) -> Settings:
+    """The same, with words in the form that is compared. Raises SettingsError for what is unusable."""
     for name, known in (
         ("allow_private_targets", ("yes", "no", "loopback")),
         ("verify_domains", ("dns", "trust")),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select
 
 from postwright.kernel.db import Prepared, Read, Write
 
@@ -37,3 +37,14 @@ def remove(tx: Write, keys: Sequence[int]) -> None:
 def known_files(tx: Read, names: Sequence[str]) -> set[str]:
     """Which of `names` some body refers to."""
     return {row.file for row in tx.rows(select(bodies.c.file).where(bodies.c.file.in_(names)))}
+
+
+def count_files(tx: Read) -> int:
+    """How many bodies have a file."""
+    return int(tx.scalar(select(func.count()).select_from(bodies).where(bodies.c.file != "")))
+
+
+def files_after(tx: Read, key: int, limit: int) -> list[tuple[int, str]]:
+    """Number and file of the next bodies that have one."""
+    chosen = select(bodies.c.id, bodies.c.file).where(bodies.c.id > key, bodies.c.file != "")
+    return [(row.id, row.file) for row in tx.rows(chosen.order_by(bodies.c.id).limit(limit))]

@@ -140,6 +140,11 @@ class Postgres:
         """The address of `database`, as POSTWRIGHT_DATABASE takes it."""
         return f"postgresql://{_SUPERUSER}@/{database}?host={self.folder}"
 
+    @property
+    def binaries(self) -> Path:
+        """The folder with the programs of the server, among them pg_dump."""
+        return _binaries(self.folder, _account())
+
     def _run(self, statement: sql.Composed) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement)

@@ -49,6 +49,8 @@ class StoreFull(StoreUnavailable):
 
 
 _FAILURES = (DBAPIError, OSError, sqlite3.OperationalError, psycopg.OperationalError)
+# Of a read: what is no fault of the statement.
+_DISRUPTIONS = (OperationalError, sqlite3.OperationalError, psycopg.OperationalError)
 _Job = tuple[Callable[[Write], Any], "asyncio.Future[Any]"]
 
 
@@ -74,12 +76,14 @@ class Db:
         self.dialect = store.dialect
 
     async def read(self, fn: Callable[Concatenate[Read, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a short read `fn(tx, …)` on one consistent snapshot."""
+        """Run a short read `fn(tx, …)` on one consistent snapshot.
+
+        Raises what `fn` raises, or StoreUnavailable.
+        """
         if self._inline:
             if self._reader is None:
                 self._reader = self._open(read_only=True)
-            inline: T = self._reader.snapshot(fn, *args, **kwargs)
-            return inline
+            return _read(self._reader, fn, *args, **kwargs)
         return await self.scan(fn, *args, **kwargs)
 
     async def scan(self, fn: Callable[Concatenate[Read, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -132,9 +136,7 @@ class Db:
     def _scan(self, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         if not hasattr(self._local, "session"):
             self._local.session = self._open(read_only=True)
-        session: Session = self._local.session
-        found: T = session.snapshot(fn, *args, **kwargs)
-        return found
+        return _read(self._local.session, fn, *args, **kwargs)
 
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()
@@ -200,6 +202,17 @@ class Db:
         return [_translated(outcome) for outcome in outcomes]
 
 
+def _read(session: Session, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    try:
+        found: T = session.snapshot(fn, *args, **kwargs)
+    except _DISRUPTIONS as failure:
+        cause = failure.orig if isinstance(failure, DBAPIError) else failure
+        if getattr(cause, "sqlite_errorcode", None) in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY):
+            raise  # SQLite's word for a wrong statement
+        raise unavailable(failure) from failure
+    return found
+
+
 def _call(fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], tx: Write) -> T:
     return fn(tx, *args, **kwargs)
 
@@ -216,7 +229,7 @@ def unavailable(failure: BaseException) -> StoreUnavailable:
 
 
 def _translated(outcome: Any) -> Any:
-    if isinstance(outcome, OperationalError | sqlite3.OperationalError | psycopg.OperationalError):
+    if isinstance(outcome, _DISRUPTIONS):
         refusal = unavailable(outcome)
         refusal.__cause__ = outcome
         return refusal

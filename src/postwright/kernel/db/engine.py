@@ -126,6 +126,8 @@ class Session:
         self._unlock()
 
     def _end(self, how: str) -> None:
+        if self._connection is None:
+            return  # there is none to end a transaction on, and perhaps no database to connect to
         try:
             self._execute(how)
         except (sqlite3.Error, psycopg.Error):
