@@ -4,13 +4,20 @@ import email
 import email.policy
 import hashlib
 import hmac
+from pathlib import Path
 from typing import Any
 
+import dkim
 import pytest
 
+from postwright import domains
 from postwright.alerts import announce
 from postwright.kernel.clock import SECOND
+from postwright.kernel.db import Db
+from postwright.mail.dkim import public_txt
 from postwright.testing.catcher import Answer
+from postwright.testing.sink import Sink
+from tests.world import world
 
 from .conftest import DONE, GIVEN_UP, QUEUED, AlertStage
 
@@ -129,6 +136,43 @@ async def test_mail_goes_past_the_queue(alerts: AlertStage) -> None:
     assert parsed["Subject"] == "[ip_listed] 192.0.2.1 is listed by example"
     assert parsed["Auto-Submitted"] == "auto-generated"
     assert "blocklist: example" in parsed.get_content()
+
+
+@pytest.mark.parametrize("sender", ["alerts@one.example.com", "alerts@ops.one.example.com"])
+async def test_mail_is_signed_with_our_own_key(db: Db, tmp_path: Path, sink: Sink, sender: str) -> None:
+    settings = {
+        "delivery": f"smarthost:127.0.0.1:{sink.port}",
+        "alerts_from": sender,
+        "verify_domains": "trust",
+    }
+    async with world(db, tmp_path, **settings) as api:
+        body = {"event_type": "ip_listed", "emails": ["ops@example.net"]}
+        await api.ok("POST", "/v1/alerts/email/test", json=body)
+        found = await api.db.read(domains.find, api.one.account_id, api.one.domain)
+        (key,) = await api.db.read(domains.signing_keys, api.context.vault, found.id)
+    (message,) = await sink.wait(1)
+    record = public_txt(key.pem).encode()
+    names: list[bytes] = []
+    assert dkim.verify(message.data, dnsfunc=lambda name, timeout=5: names.append(name) or record)
+    assert names == [f"{key.selector}._domainkey.one.example.com.".encode()]
+    forged = message.data.replace(b"ops@example.net", b"eve@example.net")
+    assert not dkim.verify(forged, dnsfunc=lambda name, timeout=5: record)
+
+
+@pytest.mark.parametrize("sender", ["alerts@two.example.org", "alerts@example.com", "alerts@localhost"])
+async def test_nobody_elses_key_signs(db: Db, tmp_path: Path, sink: Sink, sender: str) -> None:
+    settings = {
+        "delivery": f"smarthost:127.0.0.1:{sink.port}",
+        "alerts_from": sender,
+        "verify_domains": "trust",
+    }
+    async with world(db, tmp_path, **settings) as api:
+        assert api.two.domain == "two.example.org"
+        await api.ok(
+            "POST", "/v1/alerts/email/test", json={"event_type": "ip_listed", "emails": ["a@b.test"]}
+        )
+    (message,) = await sink.wait(1)
+    assert b"dkim-signature" not in message.data.lower()
 
 
 async def test_mail_to_the_capture_inbox(capture: AlertStage) -> None:

@@ -52,6 +52,7 @@ SUMS: dict[str, Callable[[Event], bool]] = {
     "unique_clicked_count": lambda e: is_(e, "clicked") and e.get("i-unique", False),
     "unsubscribed_count": lambda e: is_(e, "unsubscribed"),
     "complained_count": lambda e: is_(e, "complained"),
+    "archived_count": lambda e: is_(e, "delivered") and e.get("i-archived", False),
 }
 RATES = {
     "delivered_rate": ("delivered_count", "sent_count"),

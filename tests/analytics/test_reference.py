@@ -100,6 +100,8 @@ def told(draw: st.DrawFn) -> dict[str, Any]:
         event["delivery-status"] = {"attempt-no": draw(st.integers(1, 3)), "code": 250}
         if draw(st.booleans()):
             event["i-delivery-optimizer"] = "sto"
+        if draw(st.booleans()):
+            event["i-archived"] = True  # counts on what was delivered only
     if name == "failed":
         event["severity"] = draw(st.sampled_from(["temporary", "permanent"]))
         event["reason"] = draw(st.sampled_from(REASONS))

@@ -68,6 +68,11 @@ async def test_each_delivery_is_posted_once_as_it_was_delivered(
     assert sorted(post.body for post in posts) == sorted(message.data for message in sink.messages)
     assert all(re.search(rb"^DKIM-Signature:", post.body, re.M) for post in posts)
     assert await copies(api) == 0
+    # They are counted as what the account used; what was not delivered is not.
+    usage = await api.ok(
+        "POST", "/v1/analytics/usage/metrics", json={"metrics": ["archived_count", "processed_count"]}
+    )
+    assert usage["items"][0]["metrics"] == {"archived_count": 2, "processed_count": 3}
 
 
 async def test_large_copies_leave_no_file(api: World, sink: Sink, catcher: Catcher, tmp_path: Path) -> None:

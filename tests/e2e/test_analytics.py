@@ -53,7 +53,7 @@ async def test_fresh(start_server: StartServer, http: aiohttp.ClientSession, sin
     assert [item["event"] for item in body["items"]] == ["accepted", "delivered"]
 
 
-@pytest.mark.parametrize("point", ["analytics.sealing"])
+@pytest.mark.parametrize("point", ["analytics.sealing", "analytics.sealed"])
 async def test_killed_while_sealing(
     start_server: StartServer, http: aiohttp.ClientSession, sink: Sink, point: str
 ) -> None:

@@ -6,6 +6,7 @@ hosts); it is encrypted where the server offers that, to whoever it is (RFC 7435
 
 import asyncio
 import ssl
+from collections.abc import Awaitable, Callable
 from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Final
@@ -15,6 +16,7 @@ from postwright.kernel.clock import SECOND, Clock
 from postwright.kernel.http import dates
 from postwright.kernel.ids import url_token
 from postwright.kernel.settings import Settings
+from postwright.mail.dkim import Signer
 from postwright.mail.smtp import ConnectError, Disconnected, SmtpClient, SmtpError, Timeouts
 
 # Shorter than for customers' mail: whoever is slow is asked again by the schedule.
@@ -32,11 +34,17 @@ class NotSent(Exception):
         super().__init__(text)
 
 
-class Mailer:
-    """Sends single messages from `alerts@<our name>`."""
+Signing = Callable[[str], Awaitable[Signer | None]]  # who signs for a domain: None when it has no key here
 
-    def __init__(self, settings: Settings, destinations: Destinations, hostname: str, clock: Clock) -> None:
+
+class Mailer:
+    """Sends single messages from `alerts@<our name>`, signed with the key of that domain where it is one of ours."""
+
+    def __init__(
+        self, settings: Settings, destinations: Destinations, hostname: str, clock: Clock, signing: Signing
+    ) -> None:
         self._destinations = destinations
+        self._signing = signing
         self._hostname = hostname
         self._clock = clock
         self._from = settings.alerts_from or f"alerts@{hostname}"
@@ -48,6 +56,9 @@ class Mailer:
         """Send a message. Raises NotSent."""
         data = self._message(address, subject, text)
         try:
+            signer = await self._signing(self._from.rpartition("@")[2].lower())
+            if signer is not None:
+                data = signer.sign(data, self._clock.now() // SECOND) + data
             async with asyncio.timeout(TOTAL_SECONDS):
                 await self._deliver(address, data)
         except TimeoutError as late:

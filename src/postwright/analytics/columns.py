@@ -158,6 +158,7 @@ class _Wire(
     i_classification_rule_id: str | None = None
     i_classification_group_id: str | None = None
     i_unique: bool | None = None
+    i_archived: bool | None = None
     i_delivery_optimizer: str | None = None
 
 
@@ -217,6 +218,7 @@ def _row(entry: Entry) -> tuple[Any, ...]:
         callback=bool(flags.is_callback),
         optimized=bool(wire.i_delivery_optimizer),
         unique=bool(wire.i_unique),
+        archived=bool(wire.i_archived),
     )
     return (
         entry.at // DAY,

@@ -24,6 +24,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     callback: bool = False  # an HTTP forward that was given up
     optimized: bool = False
     unique: bool = False
+    archived: bool = False
 
 
 COUNTS: Final = (
@@ -62,6 +63,7 @@ COUNTS: Final = (
     "unique_clicked_count",
     "unsubscribed_count",
     "complained_count",
+    "archived_count",
 )
 BITS: Final = {name: 1 << number for number, name in enumerate(COUNTS)}
 
@@ -134,6 +136,8 @@ def _delivered(facts: Facts) -> list[str]:
         names.append("delivered_first_attempt_count")
     if facts.optimized:
         names.append("delivered_optimized_count")
+    if facts.archived:
+        names.append("archived_count")
     return names
 
 

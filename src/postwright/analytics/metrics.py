@@ -37,7 +37,6 @@ _VALIDATION: Final = ("public", "valid", "single", "bulk", "list", "mailgun", "m
 # Services that this platform does not have: nobody has used them yet.
 UNUSED: Final = frozenset(
     (
-        "archived_count",
         "email_validation_count",
         *(f"email_validation_{kind}_count" for kind in _VALIDATION),
         "email_preview_count",
@@ -53,7 +52,7 @@ UNUSED: Final = frozenset(
         "domain_blocklist_monitoring_count",
     )
 )
-USAGE: Final = UNUSED | {"processed_count"}
+USAGE: Final = UNUSED | {"processed_count", "archived_count"}
 
 
 class Wanted(msgspec.Struct, frozen=True):

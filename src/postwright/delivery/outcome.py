@@ -320,6 +320,7 @@ class Recorder:
             sending_ip=attempt.sending_ip if attempt else "",
             via=attempt.pool if attempt else None,
             verdict=attempt.verdict if attempt else None,
+            archived=attempt is not None and attempt.verdict is None and attempt.copy is not None,
         )
         events.append(tx, now, [event])
         outcome = outcome or ("permanent" if severity else "delivered")

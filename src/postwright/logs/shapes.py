@@ -175,4 +175,5 @@ class Event(_Shape, rename=_dashed, frozen=True):
     geolocation: Geolocation = Geolocation()
     delivered_at: int = 0
     i_unique: bool = False
+    i_archived: bool = False
     i_delivery_optimizer: str = ""

@@ -200,8 +200,12 @@ def outcome(
     sending_ip: str = "",
     via: Via | None = None,
     verdict: Verdict | None = None,
+    archived: bool = False,
 ) -> Event:
-    """A `delivered` or `failed` event with its `delivery-status`, and by which rule a failure was judged."""
+    """A `delivered` or `failed` event with its `delivery-status`, and by which rule a failure was judged.
+
+    `archived`: what was delivered is posted to an archive.
+    """
     data = shared(meta, recipient, personal)
     data["delivery-status"] = status
     if reason:
@@ -214,6 +218,8 @@ def outcome(
         data["envelope"] |= {"i-ip-pool-id": via.pool_id, "i-ip-pool-name": via.pool_name}
     if verdict is not None:
         data |= classification(verdict)
+    if archived:
+        data["i-archived"] = True
     return Event(
         name=name,
         severity=severity,

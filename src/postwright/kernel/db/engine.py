@@ -49,6 +49,8 @@ class Session:
             self._connection = self._engine.connect().execution_options(preserve_rowcount=True)
             if self._read_only and self._engine.dialect.name == "sqlite":
                 self._connection.exec_driver_sql("PRAGMA query_only = ON")
+                # A process has one writer and up to ten readers, whose pages the system keeps in memory anyway.
+                self._connection.exec_driver_sql("PRAGMA cache_size = -8192")
             self._tx = Write(self._connection)
         return self._tx
 
