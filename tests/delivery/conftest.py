@@ -51,11 +51,13 @@ class Rig:
             self.dns.set(f"mx{number}.{domain}", "A", address)
         self.dns.set(domain, "MX", *(f"{10 * n} mx{n}.{domain}." for n in range(len(addresses))))
 
-    async def send(self, to: str | list[str] = "bob@there.test", **fields: Any) -> str:
+    async def send(
+        self, to: str | list[str] = "bob@there.test", *, domain: str = "one.example.com", **fields: Any
+    ) -> str:
         """Send a message; its id."""
-        given = {"from": "ann@one.example.com", "to": to, "subject": "Hi", "text": "Hello."}
+        given = {"from": f"ann@{domain}", "to": to, "subject": "Hi", "text": "Hello."}
         given |= {name.replace("__", ":").replace("_", "-"): value for name, value in fields.items()}
-        answer = await self.api.ok("POST", "/v3/{d}/messages", data=given)
+        answer = await self.api.ok("POST", f"/v3/{domain}/messages", data=given)
         return str(answer["id"]).strip("<>")
 
     async def events(self, name: str = "") -> list[dict[str, Any]]:

@@ -98,6 +98,11 @@ class Destinations:
         self._missing: dict[str, int] = {}  # domains, and since when they do not exist
         self._sources = sources  # the addresses that mail leaves from; none: the system chooses
 
+    @property
+    def capture(self) -> bool:
+        """Whether everything goes to the built-in inbox."""
+        return self._settings.capture
+
     def site(self, domain: str) -> str:
         """The name of the queue that mail for `domain` shares."""
         if self._settings.capture:

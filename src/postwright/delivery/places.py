@@ -31,15 +31,24 @@ class Place(msgspec.Struct, frozen=True):
     provider: str = ""
     domain: str = ""  # the domain whose own section of the table makes it a destination
     local: bool = False  # the one host that takes everything (capture, smarthost)
+    stays: bool = False  # what goes there does not leave the machine (capture, test mode)
 
 
-TEST = Place("test mode", local=True)  # what is sent in test mode goes nowhere, and waits for nobody
+TEST = Place(
+    "test mode", local=True, stays=True
+)  # what is sent in test mode goes nowhere, and waits for nobody
 
 
 def provider(place: Place | None, domain: str) -> str:
     """Who runs the mailboxes of `domain`: by its MX hosts where the table knows them, else by its name."""
     known = place.provider if place is not None else ""
     return _NAMES.get(known, known) or facts.provider(domain)
+
+
+def named(place: Place, domain: str) -> str:
+    """The same, or "" for one of the many small ones."""
+    found = provider(place, domain)
+    return "" if found == facts.OTHER else found
 
 
 class Providers:
@@ -91,7 +100,7 @@ class Places:
         """The place of `domain`, or None when DNS has to be asked first."""
         site = self._destinations.site(domain)
         if site != domain:
-            return Place(site, local=True)
+            return Place(site, local=True, stays=self._destinations.capture)
         route = self._destinations.known(domain)
         return None if route is None else self.at(domain, route)
 

@@ -82,7 +82,7 @@ class Sources:
         if book.warming.isdisjoint(first):
             return Settled(meta)
         free_at = 0
-        for candidates in (first, spill):
+        for candidates in (first, spill, choice.last):
             fitting = [each for each in candidates if _reaches(each, target)]
             for address in sorted(fitting, key=lambda each: _score(each, site), reverse=True):
                 back = None

@@ -22,7 +22,7 @@ from .admission import per_connection
 from .connector import HostRefused, Link
 from .destinations import Route, Unroutable
 from .outcome import TEST_MODE, Attempt
-from .places import Place, provider
+from .places import Place, named, provider
 from .replies import disliked, of_loss, trace, tried, went_stale
 from .sender import STORE_RETRY_SECONDS, Job, Sender
 from .shaping import Policy, Slot
@@ -140,10 +140,10 @@ class Trip:
                 problem = no
         routed = time.monotonic() - started
         sources = sender.connector.sources
-        if route is not None and sources.metered and not self._yard.place.local:
-            place = self._yard.place
+        place = self._yard.place
+        if route is not None and sources.metered and not place.stays:
             settled = await sources.settle(
-                meta, place.site, route.hosts[0].address, place.provider, sender.quota
+                meta, place.site, route.hosts[0].address, named(place, item.site), sender.quota
             )
             meta, self._unused = settled.meta, settled.back
             if settled.wait_until:

@@ -15,10 +15,11 @@ MAX_KEPT = 100_000
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """The addresses a message may leave from, and those that take what the first ones cannot."""
+    """The addresses a message may leave from, those that take what the first ones cannot, and then the shared ones."""
 
     first: tuple[str, ...] = ()
     spill: tuple[str, ...] = ()
+    last: tuple[str, ...] = ()
 
 
 class Book:
@@ -120,5 +121,5 @@ class Book:
         )
         # What goes over the cap of a warming address goes to the chosen pool, else to other dedicated
         # addresses, else to shared ones (behaviour.md 15.4, 15.5).
-        spill = self._in_pool.get(spill_pool, ()) if spill_pool else (*own, *self._shared)
-        return Choice(first, tuple(each for each in dict.fromkeys(spill) if each not in first))
+        spill, last = (self._in_pool.get(spill_pool, ()), ()) if spill_pool else (own, self._shared)
+        return Choice(first, *(tuple(each for each in tier if each not in first) for tier in (spill, last)))

@@ -135,7 +135,7 @@ class State(msgspec.Struct, kw_only=True):
             if now >= end + IDLE and self.last_sent_at < now - IDLE:
                 self._go(max(1, self.stage // 2), "nothing was sent for 30 days", now)
                 break
-            figures = reputations.total(tx, f"ip:{self.address}", self.day_started_at, end)
+            figures = reputations.total(tx, f"ip:{self.address}", _hour(self.day_started_at), _hour(end))
             verdict, step = judge(figures, self.day_sent, self.limit(plan))
             if step > 0:
                 done = Ended(self.stage_started_at, end, self.limit(plan))
@@ -153,6 +153,11 @@ class State(msgspec.Struct, kw_only=True):
         self.stage, self.held = stage, held
         self.day_started_at = self.hour_started_at = self.updated_at = at
         self.day_sent = self.hour_sent = 0
+
+
+def _hour(at: int) -> int:
+    """The begin of the hour by the clock. An hour in which a day ends is the next day's, so that none is nobody's."""
+    return at - at % HOUR
 
 
 def judge(figures: Figures, sent: int, limit: int) -> tuple[str, int]:

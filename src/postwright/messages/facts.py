@@ -34,6 +34,9 @@ _PROVIDERS = {
 }
 
 
+OTHER = "Other"
+
+
 def domains_of(name: str) -> tuple[str, ...]:
     """The domains whose mailboxes a provider runs, as far as their names tell; none for "Other"."""
     return tuple(domain for domain, who in _PROVIDERS.items() if who.lower() == name.lower())
@@ -46,12 +49,12 @@ def known_domains() -> tuple[str, ...]:
 
 def providers() -> tuple[str, ...]:
     """The names of all providers."""
-    return (*dict.fromkeys(_PROVIDERS.values()), "Other")
+    return (*dict.fromkeys(_PROVIDERS.values()), OTHER)
 
 
 def provider(domain: str) -> str:
     """Who runs the mailboxes of `domain`, as far as its name tells."""
-    return _PROVIDERS.get(domain, "Other")
+    return _PROVIDERS.get(domain, OTHER)
 
 
 def shared(meta: Meta, recipient: str, personal: Personal | None) -> dict[str, Any]:
