@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from postwright import domains, ips
+from postwright import domains, ips, notices
 from postwright.domains import Checker
 from postwright.domains.checks import GRACE_SECONDS, HEALTHY_SECONDS, KEPT, SOONEST_SECONDS
 from postwright.testing.dns import Failure, FakeDns
@@ -26,7 +26,9 @@ class Watched:
     def __init__(self, api: World, fake_dns: FakeDns) -> None:
         self.api, self.fake_dns = api, fake_dns
         context = api.context
-        self.checker = Checker(context.settings, context.installation, context.db, context.clock)
+        self.checker = Checker(
+            context.settings, context.installation, context.db, context.clock, context.vault
+        )
         self.id = ""
         self.key = ""
 
@@ -121,6 +123,26 @@ async def test_records_that_vanish(watched: Watched) -> None:
     watched.fake_dns.set(KEY, "TXT", watched.key)
     await watched.pass_time(HEALTHY_SECONDS)
     assert await watched.state() == "active" and await watched.sends() == 200
+    # All of it was recorded, and the owner told, once each.
+    told = (await watched.api.ok("GET", "/postwright/v1/audit"))["items"]
+    found = [each for each in reversed(told) if each["by"]["kind"] == "system"]
+    assert [each["action"] for each in found] == [
+        "domains.verified",
+        "domains.records_gone",
+        "domains.records_back",
+        "domains.records_gone",
+        "domains.unverified",
+        "domains.verified",
+    ]
+    assert {each["object"] for each in found} == {NAME}
+    assert "dkim:s1" in found[1]["after"]["missing"] and found[4]["after"]["state"] == "unverified"
+    mail = await watched.api.db.write(notices.claim, watched.api.context.vault, watched.api.clock.now())
+    assert [each.subject for each in mail][:2] == [
+        f"{NAME} is verified",
+        f"DNS records of {NAME} are missing",
+    ]
+    assert len(mail) == 6 and {each.recipient for each in mail} == {f"owner@{watched.api.one.domain}"}
+    assert "Missing, or not as they have to be: dkim:s1." in mail[1].text
 
 
 async def test_a_resolver_that_fails_changes_nothing(watched: Watched) -> None:

@@ -6,7 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Boolean, LargeBinary, Table, Text, func, insert, select
 
+from postwright import events
+from postwright.analytics import Ledger, Look, Parameters, Sealer
+from postwright.analytics.ledger import FOREVER
 from postwright.apps import projector
+from postwright.ips.projector import ReputationProjection
 from postwright.kernel.db import Read, Write, metadata
 from tests.world import World
 
@@ -15,7 +19,11 @@ NOT_OF_A_DOMAIN = {
     "accounts": "of the installation",
     "audit": "of an account: who changed what must be known afterwards",
     "captured": "of the capture inbox, which is what a developer looks at",
+    "capture_acts": "of the capture inbox",
+    "capture_rules": "of the capture inbox",
+    "capture_tries": "of the capture inbox",
     "cursors": "of the installation",
+    "event_retentions": "of an account, or by its id of a domain: `forget_retention` deletes it",
     "habits": "of an account's recipients",
     "idempotency_keys": "named by a digest of domain and key, gone after a day",
     "ip_allowlist": "of an account",
@@ -27,6 +35,7 @@ NOT_OF_A_DOMAIN = {
     "routes": "of an account",
     "sandbox_recipients": "of an account",
     "sts_policies": "of destinations",
+    "site_providers": "of destinations",
     "suspensions": "of operators",
     "tls_reports": "of destinations",
     "tls_results": "of destinations",
@@ -179,6 +188,53 @@ async def test_what_is_on_its_way_is_waited_for(api: World) -> None:
         "domain_tombstones": 0,
         "events": 0,
     }
+
+
+async def test_what_is_sealed_and_what_was_counted_go_too(api: World) -> None:
+    """From the table of all events, and from the counters that have the domain's id in a scope."""
+    names = ("gone.test", "stays.test")
+    made = [(await api.ok("POST", "/v4/domains", data={"name": name}))["domain"] for name in names]
+    ids = [each["id"] for each in made]
+    account, now = api.one.account_id, api.clock.now()
+
+    def happen(tx: Write) -> None:
+        for id, name in zip(ids, names, strict=True):
+            data = {"domain": {"name": name}, "recipient": "eve@example.com", "envelope": {}}
+            event = events.Event(
+                name="delivered", account_id=account, domain_id=id, recipient="eve@example.com", data=data
+            )
+            events.append(tx, now, [event])
+
+    await ReputationProjection().catch_up(api.db)  # its beginning
+    await api.db.write(happen)
+    await ReputationProjection().catch_up(api.db)
+    context = api.context
+    while await Sealer(context.settings, context.db, context.clock).seal():
+        pass
+    ledger = Ledger(context.settings, context.db, context.clock)
+
+    async def held() -> tuple[list[str], list[str]]:
+        scopes = await api.db.read(counted)
+        return await ledger.ask(sealed), [scope for scope in scopes if scope.startswith("domain:")]
+
+    assert await held() == (sorted(ids), sorted(f"domain:{id}" for id in ids))
+    await api.ok("DELETE", "/v3/domains/gone.test")
+    await projector._let_go(context, ids[0])
+    assert await held() == ([ids[1]], [f"domain:{ids[1]}"])
+    tombstone = {"domain_tombstones": ("domain_id", ids[0])}
+    assert await api.db.read(left, tombstone) == {"domain_tombstones": 0}
+
+
+def counted(tx: Read) -> list[str]:
+    table = metadata.tables["reputations"]
+    return sorted({row.scope for row in tx.rows(table.select())})
+
+
+def sealed(look: Look) -> list[str]:
+    """The ids of domains in the table, where nothing of the log is left."""
+    params = Parameters()
+    source = look.source(params, ("domain_id",), 0, FOREVER, [])
+    return sorted({row[0] for row in look.rows(f"SELECT domain_id FROM ({source})", params)})
 
 
 def fill_more(tx: Write, account_id: str, domain_id: str) -> None:

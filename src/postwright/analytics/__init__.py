@@ -12,6 +12,7 @@ Writes no events.
 """
 
 from .copying import copy_table, table_state
+from .erasure import forget_domain
 from .errors import BadQuery, Behind, Busy, TooLong
 from .figures import Figures, Group, Question, counts, totals
 from .filters import Predicate
@@ -47,6 +48,7 @@ __all__ = [
     "bits",
     "copy_table",
     "counts",
+    "forget_domain",
     "forget_retention",
     "history",
     "oldest_shown",

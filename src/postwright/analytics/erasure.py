@@ -5,12 +5,14 @@ Events whose recipient it is, or that list it among several, are deleted; in tho
 that is left is searched once more.
 """
 
+import asyncio
 import re
 from typing import Any, Final
 
 import msgspec
 
 from postwright import events
+from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db, Write
 from postwright.kernel.settings import Settings
 from postwright.mail.addresses import AddressError, parse_one
@@ -52,6 +54,30 @@ async def erase(
     proof = await ledger.beside(_from_table, Table(settings), account_id, address)
     left = await ledger.ask(_left, account_id, address)
     return msgspec.structs.replace(proof, left=left)
+
+
+async def forget_domain(settings: Settings, db: Db, clock: Clock, account_id: str, domain_id: str) -> int:
+    """Delete what the table holds of a domain whose events are out of the log; how many. Raises Busy."""
+    sealer = Sealer(settings, db, clock)
+    # What somebody has read of the log and not written yet cannot be written after this.
+    while await sealer.seal():
+        pass
+    return await asyncio.to_thread(_domain_from_table, Table(settings), account_id, domain_id)
+
+
+def _domain_from_table(table: Table, account_id: str, domain_id: str) -> int:
+    predicate = f"account_id = {_literal(account_id)} AND domain_id = {_literal(domain_id)}"
+    for _ in range(_TRIES):
+        try:
+            table.version()
+            deleted = table.delete(predicate)
+        except Conflict:
+            continue
+        if deleted:
+            table.vacuum(0)
+            table.drop_digests()
+        return deleted
+    raise Busy
 
 
 def _address(text: str) -> str:

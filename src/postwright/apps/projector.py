@@ -36,6 +36,7 @@ from postwright import (
     webhooks,
 )
 from postwright.analytics import Ledger, Sealer, forget_retention
+from postwright.analytics import forget_domain as forget_sealed
 from postwright.capture import Actor
 from postwright.habits.projector import HabitProjection
 from postwright.ips.projector import ReputationProjection
@@ -102,7 +103,9 @@ async def run(
         context.db, context.clock, Ledger(context.settings, context.db, context.clock)
     )
     sealer = Sealer(context.settings, context.db, context.clock)
-    checker = domains.Checker(context.settings, context.installation, context.db, context.clock)
+    checker = domains.Checker(
+        context.settings, context.installation, context.db, context.clock, context.vault
+    )
     rotator = domains.Rotator(context.settings, context.db, context.clock, context.vault)
     issuer = certificates.Issuer(
         settings=context.settings,
@@ -222,10 +225,7 @@ _FORGET: tuple[Callable[[Write, str], int], ...] = (
 
 
 async def _let_go(context: Context, domain_id: str) -> None:
-    """Delete what a deleted domain still holds, a piece at a time, and then its tombstone.
-
-    What analytics has sealed goes by its retention.
-    """
+    """Delete what a deleted domain still holds, a piece at a time, and then its tombstone."""
     for forget in _FORGET:
         while await context.db.write(forget, domain_id):
             pass
@@ -235,8 +235,15 @@ async def _let_go(context: Context, domain_id: str) -> None:
         pass
     await journal.forget_domain(context.db, domain_id)
     # What is on its way will tell of it: then once more.
-    if not await context.db.read(queue.has_domain, domain_id):
-        await context.db.write(domains.forget_tombstone, domain_id)
+    if await context.db.read(queue.has_domain, domain_id):
+        return
+    account_id = await context.db.read(domains.account_of_tombstone, domain_id)
+    try:
+        await forget_sealed(context.settings, context.db, context.clock, account_id, domain_id)
+    except Exception:
+        log.exception("events of a deleted domain cannot be deleted; trying again", extra={"id": domain_id})
+        return
+    await context.db.write(domains.forget_tombstone, domain_id)
 
 
 async def _every(

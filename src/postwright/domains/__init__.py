@@ -36,7 +36,7 @@ from .service import (
     set_tracking,
     tombstones,
 )
-from .store import has_tombstones, ids, names, of_name, web_schemes
+from .store import account_of_tombstone, has_tombstones, ids, names, of_name, web_schemes
 from .tables import domains as domains_table
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "SigningKey",
     "Tracking",
     "account_of_host",
+    "account_of_tombstone",
     "by_id",
     "create_first",
     "delete_of_closed",

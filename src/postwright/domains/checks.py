@@ -8,14 +8,16 @@ becomes unverified. A domain that never was proven, which the operator declared 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 
+from postwright import accounts, audit, notices
 from postwright.kernel import metrics
 from postwright.kernel.clock import SECOND, Clock
 from postwright.kernel.db import Db, Read, Write
+from postwright.kernel.secrets import Vault
 from postwright.kernel.settings import Settings
 
 from . import dns, keys, store
@@ -169,13 +171,18 @@ def history(tx: Read, domain_id: str, skip: int, limit: int) -> tuple[int, list[
 
 
 class Checker:
-    """Looks at every domain by the clock."""
+    """Looks at every domain by the clock, and tells its owner when records vanish and when they are back."""
 
     def __init__(
-        self, settings: Settings, installation: Callable[[], Awaitable[Installation]], db: Db, clock: Clock
+        self,
+        settings: Settings,
+        installation: Callable[[], Awaitable[Installation]],
+        db: Db,
+        clock: Clock,
+        vault: Vault,
     ) -> None:
         self._settings, self._installation = settings, installation
-        self._db, self._clock = db, clock
+        self._db, self._clock, self._vault = db, clock, vault
 
     async def run_once(self) -> int:
         """Look at domains that are due; how many. None where domains are trusted: nothing depends on DNS there."""
@@ -199,19 +206,59 @@ class Checker:
                 return
             seen = await look(self._settings, installation, self._db, domain)
             try:
-                after = await self._db.write(keep, self._clock.now(), seen, asked=False, trusting=False)
+                await self._db.write(self._keep, self._clock.now(), seen)
             except DomainNotFound:
                 return
         _LOOKS.labels({True: "proven", False: "not proven", None: "unknown"}[seen.proven]).inc()
-        _tell(domain, after, seen.found)
+
+    def _keep(self, tx: Write, now: int, seen: Look) -> None:
+        before = store.by_id(tx, seen.domain.id)
+        after = keep(tx, now, seen, asked=False, trusting=False)
+        if before is not None:
+            _tell(tx, now, self._vault, before, after, seen.found)
 
 
-def _tell(before: Domain, after: Domain, found: dict[str, Check]) -> None:
-    missing: Sequence[str] = [purpose for purpose, check in found.items() if check.valid == "invalid"]
-    extra = {"domain": after.name, "state": after.state, "missing": missing}
+# What is told of a domain: the action in the audit log, the subject of the mail, and what it means.
+_GONE = (
+    "domains.records_gone",
+    "DNS records of {} are missing",
+    "Mail is still sent, without a signature by a key that is missing. If the records stay away for a day, the domain "
+    "becomes unverified and may not send any more.",
+)
+_UNVERIFIED = (
+    "domains.unverified",
+    "{} may not send any more",
+    "Its DNS records have been missing for a day. The domain may send again as soon as they are back.",
+)
+_BACK = ("domains.records_back", "DNS records of {} are back", "There is nothing to do.")
+_VERIFIED = ("domains.verified", "{} is verified", "The domain may send.")
+
+
+def _tell(tx: Write, now: int, vault: Vault, before: Domain, after: Domain, found: dict[str, Check]) -> None:
+    """Record what a look by the clock changed, and tell the owner, in the transaction that changes it."""
     if after.state != before.state:
-        log.warning("a domain changed its state after a look at DNS", extra=extra)
-    elif after.failing_since and not before.failing_since:
-        log.warning("records of an active domain are gone from DNS", extra=extra)
-    elif before.failing_since and not after.failing_since:
-        log.info("the records of a domain are back", extra=extra)
+        told = _VERIFIED if after.state == "active" else _UNVERIFIED
+    elif bool(after.failing_since) != bool(before.failing_since):
+        told = _GONE if after.failing_since else _BACK
+    else:
+        return
+    action, subject, meaning = told
+    missing = sorted(purpose for purpose, check in found.items() if check.valid == "invalid")
+    log.warning("%s", action, extra={"domain": after.name, "state": after.state, "missing": missing})
+    audit.record(
+        tx,
+        now,
+        after.account_id,
+        audit.Actor("system", "dns"),
+        action,
+        after.name,
+        before={"state": before.state},
+        after={"state": after.state, "missing": missing},
+    )
+    lines = [f"The domain {after.name} was looked up in DNS.", meaning]
+    if told in (_GONE, _UNVERIFIED):
+        needed = [purpose for purpose in missing if purpose == "spf" or purpose.startswith("dkim:")]
+        lines.insert(1, f"Missing, or not as they have to be: {', '.join(needed) or ', '.join(missing)}.")
+        lines.append(f"What has to be there is shown by GET /v4/domains/{after.name}.")
+    owner = accounts.account(tx, after.account_id).owner_email
+    notices.add(tx, vault, now, owner, subject.format(after.name), "\n\n".join(lines) + "\n")

@@ -333,5 +333,5 @@ def check(tx: Write, now: int) -> int:
 
 def forget_domain(tx: Write, domain_id: str) -> int:
     """Nothing is left of a deleted domain; how much there was."""
-    gone = pools.forget_domain(tx, domain_id) + store.forget_domain(tx, domain_id)
-    return gone + checks.forget(tx, f"domain:{domain_id}")
+    gone = reputations.forget(tx, [f"domain:{domain_id}"]) + checks.forget(tx, f"domain:{domain_id}")
+    return gone + pools.forget_domain(tx, domain_id) + store.forget_domain(tx, domain_id)

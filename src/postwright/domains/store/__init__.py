@@ -12,6 +12,7 @@ from .checks import (
 from .domains import (
     Row,
     account_of_host,
+    account_of_tombstone,
     by_id,
     clear_credentials,
     credential,
@@ -62,6 +63,7 @@ from .keys import (
 __all__ = [
     "Row",
     "account_of_host",
+    "account_of_tombstone",
     "add_check",
     "add_key",
     "add_rotation",

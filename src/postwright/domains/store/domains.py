@@ -251,6 +251,12 @@ def tombstones(tx: Read, limit: int) -> list[str]:
     return [row.domain_id for row in tx.rows(select(domain_tombstones.c.domain_id).limit(limit))]
 
 
+def account_of_tombstone(tx: Read, domain_id: str) -> str:
+    """Whose a deleted domain was; "" when nothing of it is left."""
+    stmt = select(domain_tombstones.c.account_id).where(domain_tombstones.c.domain_id == domain_id)
+    return tx.scalar(stmt) or ""
+
+
 def forget_tombstone(tx: Write, domain_id: str) -> None:
     """Everybody has let go."""
     tx.run(delete(domain_tombstones).where(domain_tombstones.c.domain_id == domain_id))

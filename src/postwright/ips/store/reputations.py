@@ -49,6 +49,6 @@ def expire(tx: Write, before: int) -> int:
     return tx.run(delete(reputations).where(reputations.c.hour < before))
 
 
-def forget(tx: Write, scopes: Iterable[str]) -> None:
-    """Forget scopes."""
-    tx.run(delete(reputations).where(reputations.c.scope.in_(list(scopes))))
+def forget(tx: Write, scopes: Iterable[str]) -> int:
+    """Forget scopes; how many hours of them there were."""
+    return tx.run(delete(reputations).where(reputations.c.scope.in_(list(scopes))))
