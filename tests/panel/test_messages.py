@@ -1,6 +1,9 @@
 """First run, messages and what can be done with one."""
 
+import asyncio
+import os
 import re
+from asyncio.subprocess import PIPE
 
 import pytest
 import pytest_asyncio
@@ -24,6 +27,11 @@ async def test_first_run_to_the_first_delivered_event(panel: Panel) -> None:
     caught = await panel.api.get("/postwright/v1/capture/messages", params={"recipient": "first@example.net"})
     assert caught["total_count"] == 1
     await page.go_back()
+    shown = await page.get_by_role("region", name="Send with curl").inner_text()
+    env = {"PATH": os.environ["PATH"], "POSTWRIGHT_API_KEY": panel.server.api_key}
+    shell = await asyncio.create_subprocess_exec("sh", "-c", shown, env=env, stdout=PIPE, stderr=PIPE)
+    said, wrong = await asyncio.wait_for(shell.communicate(), 30)
+    assert b"Queued. Thank you." in said, wrong
     await panel.finish(page, "first-run")
 
 

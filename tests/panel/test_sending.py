@@ -1,5 +1,6 @@
 """The queue with its levers, deliverability, analytics."""
 
+import asyncio
 import re
 
 from playwright.async_api import expect
@@ -30,7 +31,8 @@ async def test_a_lever_is_pulled_after_a_look(live: Panel, outside: Sink) -> Non
     await dialog.get_by_role("button", name="Close").click()
     rules = page.get_by_role("region", name="Standing rules")
     await expect(rules).to_contain_text("their server is down")
-    # What comes now is held too, and let go at the end.
+    # What comes from now on is held too (every process knows within a second), and let go at the end.
+    await asyncio.sleep(1.5)
     await live.api.send(to="next@held.example", subject="Held")
 
     async def held() -> bool:
@@ -69,6 +71,9 @@ async def test_a_lever_without_a_filter_is_refused(live: Panel) -> None:
 async def test_deliverability_by_provider(live: Panel, outside: Sink) -> None:
     outside.fail("full", 552, "5.2.2 Mailbox full", at="RCPT")
     outside.fail("slow", 421, "4.7.0 Try again later, too many messages", at="RCPT")
+    listed = "5.7.1 Service unavailable; client host blocked using zen.spamhaus.org"
+    outside.fail("listed", 554, listed, at="RCPT")
+    await live.api.wait_event("failed", await live.api.send(to="listed@example.org"))
     for name, event in (("fine", "delivered"), ("full", "failed"), ("slow", "failed")):
         await live.api.wait_event(event, await live.api.send(to=f"{name}@gmail.com"))
     page = await live.open("/deliverability")
@@ -80,6 +85,11 @@ async def test_deliverability_by_provider(live: Panel, outside: Sink) -> None:
         await page.get_by_role("tab", name=name).click()
         await expect(page.get_by_text("Loading…")).to_have_count(0)
         await expect(page.get_by_role("alert")).to_have_count(0)
+    await expect(reasons).to_contain_text("Mailbox full")
+    await page.get_by_role("tab", name="Blocklists").click()
+    await expect(reasons).to_contain_text("Spamhaus")
+    await expect(reasons).not_to_contain_text("Mailbox full")
+    await page.get_by_role("tab", name="Reasons").click()
     await expect(reasons).to_contain_text("Mailbox full")
     await picture(page, "deliverability")
     await row.get_by_role("link").nth(2).click()

@@ -142,3 +142,32 @@ async def test_the_live_button(panel: Panel) -> None:
     await page.get_by_role("button", name="Paused").click()
     await expect(page.get_by_role("button", name="Live")).to_be_visible()
     await panel.finish(page)
+
+
+async def test_acting_for_a_subaccount(panel: Panel) -> None:
+    made = (await panel.api.call("POST", "/v5/accounts/subaccounts", params={"name": "Daughter"}))[1]
+    child = made["subaccount"]["id"]
+    behalf = {"X-Mailgun-On-Behalf-Of": child}
+    added = await panel.api.call("POST", "/v4/domains", data={"name": "daughter.example"}, headers=behalf)
+    assert added[0] == 200, added[1]
+    fields = {
+        "from": "a@daughter.example",
+        "to": "b@example.net",
+        "subject": "Of hers",
+        "html": "<p>Hers</p>",
+    }
+    sent = await panel.api.call("POST", "/v3/daughter.example/messages", data=fields, headers=behalf)
+    assert sent[0] == 200, sent[1]
+    page = await panel.open("/messages")
+    await page.get_by_label("Account").select_option("Daughter")
+    await expect(page.get_by_role("heading", name="Home")).to_be_visible()
+    await page.get_by_role("link", name="Messages").click()
+    await expect(page.locator("tbody tr")).to_have_count(1)
+    await page.get_by_role("link", name="Of hers").click()
+    await page.get_by_role("tab", name="Preview").click()
+    await expect(page.frame_locator("iframe").get_by_text("Hers")).to_be_visible()
+    await page.get_by_label("Account").select_option("Postwright")
+    await expect(page.get_by_role("heading", name="Home")).to_be_visible()
+    await page.get_by_role("link", name="Messages").click()
+    await expect(page.get_by_role("link", name="Of hers")).to_have_count(0)
+    await panel.finish(page)

@@ -71,7 +71,7 @@ class Authenticator:
             raise AccountDisabled
         if not _reaches(principal, area, Right.READ if reads else Right.WRITE, connection.path_params):
             raise NotAllowed
-        if behalf := connection.headers.get(ON_BEHALF_OF):
+        if behalf := connection.headers.get(ON_BEHALF_OF) or _framed(connection):
             principal = await self._behalf(principal, behalf, area)
         if self._rates is not None:
             domain = connection.path_params.get("domain", "")
@@ -145,6 +145,13 @@ def _session_may(connection: _Connection, holder: Holder, secret: str) -> bool:
         return False
     safe = connection.scope["method"] in ("GET", "HEAD")  # type: ignore[typeddict-item]
     return safe or same(connection.headers.get(CSRF, ""), csrf_token(secret))
+
+
+def _framed(connection: _Connection) -> str | None:
+    """Whom a frame in a page of ours acts for: it has an address and no headers of its own."""
+    if connection.headers.get("sec-fetch-dest") != "iframe":
+        return None
+    return connection.query_params.get("on_behalf_of")
 
 
 def _by_script(connection: _Connection) -> bool:

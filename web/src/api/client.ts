@@ -84,11 +84,17 @@ export async function call(path: string, init: RequestInit = {}): Promise<Respon
   return response;
 }
 
+const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
+const behalf = () => (actingFor() ? ` -H ${quoted(`${BEHALF}: ${actingFor()}`)}` : "");
+
 /** A request as a command for a terminal. The key is a variable: it never stands on the screen. */
 export function curl(path: string, method = "GET", fields: [string, string][] = []): string {
-  const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
-  const behalf = actingFor() ? ` -H ${quoted(`${BEHALF}: ${actingFor()}`)}` : "";
   const verb = method === "GET" ? "" : ` -X ${method}`;
-  const form = fields.map(([name, value]) => ` \\\n  -F ${quoted(`${name}=${value}`)}`).join("");
-  return `curl -s --user "api:$POSTWRIGHT_API_KEY"${verb}${behalf} ${quoted(location.origin + path)}${form}`;
+  const form = fields.map(([name, value]) => ` \\\n  --form-string ${quoted(`${name}=${value}`)}`).join("");
+  return `curl -s --user "api:$POSTWRIGHT_API_KEY"${verb}${behalf()} ${quoted(location.origin + path)}${form}`;
+}
+
+/** The same for a request whose body is JSON. */
+export function curlJson(path: string, body: unknown): string {
+  return `curl -s --user "api:$POSTWRIGHT_API_KEY"${behalf()} -H 'Content-Type: application/json' \\\n  ${quoted(location.origin + path)} \\\n  -d ${quoted(JSON.stringify(body))}`;
 }

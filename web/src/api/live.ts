@@ -7,6 +7,7 @@ import { call } from "./client";
 type State = "live" | "paused" | "offline";
 
 const REFRESH_MS = 2000; // at most this often
+const PAUSES = 10; // and at most a tenth of the time: who asks for much, or of a busy server, asks less often
 let state: State = "offline";
 const listeners = new Set<() => void>();
 
@@ -56,16 +57,22 @@ export function useLive(account: string): void {
     const end = new AbortController();
     let due: ReturnType<typeof setTimeout> | undefined;
     let last = 0;
-    const changed = () => {
-      due ??= setTimeout(
-        () => {
-          due = undefined;
-          last = Date.now();
-          void cache.invalidateQueries({ predicate: (query) => query.queryKey[0] !== "session" && !query.meta?.still });
-        },
-        Math.max(0, last + REFRESH_MS - Date.now()),
-      );
+    let took = 0;
+    let missed = false; // changes while nobody looked
+    const refresh = async () => {
+      due = undefined;
+      last = Date.now();
+      await cache.invalidateQueries({ predicate: (query) => query.queryKey[0] !== "session" && !query.meta?.still });
+      took = Date.now() - last;
     };
+    const changed = () => {
+      missed = document.hidden;
+      if (!missed) due ??= setTimeout(() => void refresh(), Math.max(0, last + Math.max(REFRESH_MS, took * PAUSES) - Date.now()));
+    };
+    const looked = () => {
+      if (missed) changed();
+    };
+    document.addEventListener("visibilitychange", looked);
     void (async () => {
       for (let pauses = 1; !end.signal.aborted; ) {
         try {
@@ -81,6 +88,7 @@ export function useLive(account: string): void {
     })();
     return () => {
       end.abort();
+      document.removeEventListener("visibilitychange", looked);
       clearTimeout(due);
     };
   }, [cache, paused, account]);

@@ -1,3 +1,6 @@
+import { Link } from "wouter";
+
+import { curlJson } from "../api/client";
 import { bucketName, buckets, dimension, DIMENSIONS, METRICS, overTime, shownDimension, useMetrics, value, type MetricsAnswer } from "../api/metrics";
 import { Card, Check, Choice, Empty, Head, Loading, Problem } from "../ui/Basics";
 import { Chart } from "../ui/Chart";
@@ -5,7 +8,6 @@ import { count, share } from "../ui/format";
 import { SearchField } from "../ui/SearchField";
 import { Table, type Column } from "../ui/Table";
 import { href, useFilters } from "../ui/url";
-import { Link } from "wouter";
 
 type Item = MetricsAnswer["items"][number];
 
@@ -63,7 +65,7 @@ export default function Analytics() {
       { name: "Change", number: true, cell: (row) => changed(value(row.metrics, metric), wasBefore.get(dimension(row, by)) ?? 0), text: (row) => changed(value(row.metrics, metric), wasBefore.get(dimension(row, by)) ?? 0) },
     );
   }
-  const command = `curl -s --user "api:$POSTWRIGHT_API_KEY" -H 'Content-Type: application/json' \\\n  '${location.origin}/v1/analytics/metrics' \\\n  -d '${JSON.stringify(body(0))}'`;
+  const command = curlJson("/v1/analytics/metrics", body(0));
   return (
     <>
       <Head title="Analytics" />

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { Link } from "wouter";
 
-import { queries } from "../api/client";
+import { curlJson, queries } from "../api/client";
 import { dimension, shownDimension, useMetrics, value, type MetricsAnswer } from "../api/metrics";
 import { useQueue, type Suspension } from "../api/queue";
 import type { components } from "../api/schema";
@@ -75,7 +75,7 @@ function Providers({ period }: { period: string }) {
         id={(row) => dimension(row, "recipient_provider")}
         error={error}
         retry={() => void refetch()}
-        command={`curl -s --user "api:$POSTWRIGHT_API_KEY" -H 'Content-Type: application/json' \\\n  '${location.origin}/v1/analytics/metrics' \\\n  -d '${JSON.stringify(body)}'`}
+        command={curlJson("/v1/analytics/metrics", body)}
         empty={<Empty title="Nothing was sent in this time." />}
         columns={[
           { name: "Provider", cell: (row) => shownDimension(row, "recipient_provider") || "Other", text: (row) => shownDimension(row, "recipient_provider") },
@@ -97,29 +97,30 @@ function Providers({ period }: { period: string }) {
 /** `7d` as the classification's own operation writes lengths of time. */
 const hours = (period: string) => `${Number.parseInt(period, 10) * 24}h0m0s`;
 
-function useReasons(period: string, dimensions: string[], filter?: string) {
-  return queries.useQuery("post", "/v2/bounce-classification/metrics", {
-    body: {
-      duration: hours(period),
-      dimensions,
-      metrics: ["classified_failures_count", "critical_bounce_count", "non_critical_bounce_count", "critical_delay_count", "non_critical_delay_count"],
-      pagination: { limit: 50, sort: "" },
-      ...(filter ? { filter: { AND: [{ attribute: "category", comparator: "=", values: [{ label: filter, value: filter }] }] } } : {}),
-    },
-  });
+const reasonsQuery = (period: string) => ({
+  duration: hours(period),
+  dimensions: ["entity-name", "group-id", "category", "criticality"],
+  metrics: ["classified_failures_count", "delivered_smtp_count"],
+  pagination: { limit: 50 },
+});
+
+const reasonsCommand = (period: string) => curlJson("/v2/bounce-classification/metrics", reasonsQuery(period));
+
+function useReasons(period: string) {
+  return queries.useQuery("post", "/v2/bounce-classification/metrics", { body: reasonsQuery(period) });
 }
 
 const REASONS: { name: string; number?: boolean; cell: (row: Reason) => React.ReactNode; text: (row: Reason) => string | number | null | undefined }[] = [
   { name: "Who said it", cell: (row) => row["entity-name"], text: (row) => row["entity-name"] },
-  { name: "Kind", cell: (row) => row.category, text: (row) => row.category },
-  { name: "Weight", cell: (row) => <Badge tone={row.criticality === "critical" ? "bad" : "warn"}>{row.criticality}</Badge>, text: (row) => row.criticality },
+  { name: "Kind", cell: (row) => row.category?.toLowerCase().replaceAll("-", " "), text: (row) => row.category },
+  { name: "Weight", cell: (row) => (row.criticality === "CRITICAL" ? <Badge tone="bad">mend this</Badge> : <Badge>minor</Badge>), text: (row) => row.criticality },
   { name: "What it means, and what to do", cell: (row) => row.explanation, text: (row) => row.explanation },
   { name: "An example", cell: (row) => <code className="clamp">{row["sample-text"]}</code>, text: (row) => row["sample-text"] },
   { name: "Count", number: true, cell: (row) => count(Number(row.metrics.classified_failures_count ?? 0)), text: (row) => row.metrics.classified_failures_count },
 ];
 
 function Reasons({ period }: { period: string }) {
-  const { data, error } = useReasons(period, ["entity-name", "group-id"]);
+  const { data, error } = useReasons(period);
   return (
     <Table<Reason>
       name="Reasons"
@@ -127,21 +128,24 @@ function Reasons({ period }: { period: string }) {
       id={(row) => `${row["entity-name"]} ${row["group-id"]}`}
       error={error}
       empty={<p className="quiet-text">Nobody deferred or refused anything in this time.</p>}
+      command={reasonsCommand(period)}
       columns={REASONS}
     />
   );
 }
 
 function Blocklists({ period }: { period: string }) {
-  const { data, error } = useReasons(period, ["entity-name", "group-id"]);
-  const listed = data?.items.filter((row) => /block|reputation|spam/i.test(`${row.category} ${row["group-id"]} ${row["entity-name"]}`));
+  const { data, error } = useReasons(period);
+  // Nothing can be delivered to a blocklist or filter, and their figure says so.
+  const listed = data?.items.filter((row) => row.category === "IP-BLOCK" || row.metrics.delivered_smtp_count === null);
   return (
     <Table<Reason>
       name="Blocklists"
       rows={listed}
       id={(row) => `${row["entity-name"]} ${row["group-id"]}`}
       error={error}
-      empty={<p className="quiet-text">No refusal named a blocklist or a reputation in this time.</p>}
+      empty={<p className="quiet-text">No refusal named a blocklist in this time.</p>}
+      command={reasonsCommand(period)}
       columns={REASONS}
     />
   );

@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState, type ReactNode } from "react";
-import { Link, useParams } from "wouter";
+import { Link } from "wouter";
 
 import { api, call, curl, queries } from "../api/client";
 import type { components } from "../api/schema";
@@ -11,6 +11,7 @@ import { bytes, clockTime, span, when } from "../ui/format";
 import { Preview } from "../ui/Preview";
 import { save, Table } from "../ui/Table";
 import { Tabs } from "../ui/Tabs";
+import { useParam } from "../ui/url";
 
 type Attempt = components["schemas"]["AttemptShown"];
 type Why = components["schemas"]["WhyShown"];
@@ -19,7 +20,8 @@ type Call = components["schemas"]["CallShown"];
 const TONES: Record<string, Tone> = { delivered: "good", failed: "bad", permanent: "bad", expired: "bad", suppressed: "bad", temporary: "warn", held: "warn", ambiguous: "warn", delayed: "info", done: "good", "given up": "bad" };
 
 export default function Message() {
-  const { domain = "", id = "" } = useParams<{ domain: string; id: string }>();
+  const domain = useParam("domain");
+  const id = useParam("id");
   const path = { domain, message_id: id };
   const events = queries.useQuery("get", "/v3/{domain}/events", {
     params: { path: { domain }, query: { "message-id": [id], limit: 300, ascending: true } },

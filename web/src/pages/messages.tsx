@@ -1,6 +1,6 @@
 import { Link } from "wouter";
 
-import { curl } from "../api/client";
+import { curl, curlJson } from "../api/client";
 import { logsQuery, PERIODS, ROWS, STATUSES, useLogs, type Row, type Wanted } from "../api/logs";
 import { useDomains } from "../shell/domain";
 import { Ago, Badge, Button, Choice, Empty, Head } from "../ui/Basics";
@@ -48,7 +48,7 @@ export default function Messages() {
   const wanted: Wanted = filters;
   const { data, error, refetch } = useLogs(wanted);
   const asked = FIELDS.some(([name]) => filters[name]) || filters.status || filters.domain || filters.provider;
-  const command = `curl -s --user "api:$POSTWRIGHT_API_KEY" -H 'Content-Type: application/json' \\\n  '${location.origin}/v1/analytics/logs' \\\n  -d '${JSON.stringify(logsQuery(wanted)).replaceAll("'", "\\u0027")}'`;
+  const command = curlJson("/v1/analytics/logs", logsQuery(wanted));
   return (
     <>
       <Head title="Messages" about={data?.total !== undefined && `${count(data.total)} found`} />

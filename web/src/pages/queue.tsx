@@ -3,6 +3,7 @@ import { Link } from "wouter";
 
 import { api, queries } from "../api/client";
 import { useQueue, type QueueRow, type Rule, type Site, type Suspension } from "../api/queue";
+import { useSession } from "../api/session";
 import { useDomains } from "../shell/domain";
 import { Ago, Badge, Button, Card, Choice, Empty, Figure, Head, Loading, Problem } from "../ui/Basics";
 import { Ask } from "../ui/Dialog";
@@ -73,13 +74,15 @@ export default function Queue() {
   );
 }
 
-const words = (filter: Record<string, string>) =>
+const words = (filter: Record<string, string>, own = "") =>
   Object.entries(filter)
+    .filter(([name, value]) => name !== "account" || value !== own)
     .map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`)
     .join(", ") || "everything";
 
 function Rules({ rules }: { rules: Rule[] }) {
   const cache = useQueryClient();
+  const own = useSession().data?.account.id;
   const end = async (rule: Rule) => {
     await api.DELETE("/postwright/v1/queue/rules/{number}", { params: { path: { number: rule.id } } });
     await cache.invalidateQueries();
@@ -93,7 +96,7 @@ function Rules({ rules }: { rules: Rule[] }) {
         request="/postwright/v1/queue/rules"
         columns={[
           { name: "Rule", cell: (row) => <Badge tone={row.kind === "pause" ? "warn" : "info"}>{row.kind}</Badge>, text: (row) => row.kind },
-          { name: "What", cell: (row) => words(row.filter), text: (row) => words(row.filter) },
+          { name: "What", cell: (row) => words(row.filter, own), text: (row) => words(row.filter, own) },
           { name: "To", cell: (row) => row.target ?? "–", text: (row) => row.target },
           { name: "Note", cell: (row) => row.note, text: (row) => row.note },
           { name: "Since", cell: (row) => <Ago time={row.created_at} />, text: (row) => row.created_at },
@@ -101,7 +104,7 @@ function Rules({ rules }: { rules: Rule[] }) {
             name: "End",
             cell: (row) => (
               <Ask label={row.kind === "pause" ? "Resume" : "End"} title={`End this ${row.kind}?`} yes={row.kind === "pause" ? "Resume" : "End it"} act={() => end(row)}>
-                <p>{words(row.filter)}: what it held is due as it was before.</p>
+                <p>{words(row.filter, own)}: what it held is due as it was before.</p>
               </Ask>
             ),
           },

@@ -1,5 +1,4 @@
 // What surrounds every page: navigation, the account, search, live updates, light and dark.
-import { useQueryClient } from "@tanstack/react-query";
 import { Suspense, useEffect, useState, type ReactNode } from "react";
 import { Button as AriaButton, Menu, MenuItem, MenuTrigger, Popover } from "react-aria-components";
 import { Link, useLocation, useRoute } from "wouter";
@@ -124,8 +123,6 @@ function Person({ session }: { session: Session }) {
 
 /** The account, and a choice when there are subaccounts. */
 function Account({ session }: { session: Session }) {
-  const cache = useQueryClient();
-  const [location, navigate] = useLocation();
   const { data } = queries.useQuery(
     "get",
     "/v5/accounts/subaccounts",
@@ -140,9 +137,8 @@ function Account({ session }: { session: Session }) {
       value={actingFor()}
       onChange={(event) => {
         actFor(event.target.value);
-        localStorage.removeItem("postwright.domain");
-        cache.removeQueries({ predicate: (query) => query.queryKey[0] !== "session" });
-        navigate(location === "/" ? "/?" : "/", { replace: false });
+        // The whole page anew: nothing that was loaded, or is being loaded, is the other account's.
+        location.assign("/panel/");
       }}
       options={[["", session.account.name], ...children.map((child): [string, string] => [child.id, child.name])]}
     />

@@ -70,12 +70,12 @@ export function Badge({ tone = "", children }: { tone?: Tone; children: ReactNod
 
 /** A time as people say it; the exact one when pointed at. It goes on counting. */
 export function Ago({ time }: { time: Time }) {
-  const [now, setNow] = useState(Date.now());
+  const [, setTick] = useState(0);
   useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 10_000);
+    const timer = setInterval(() => setTick((tick) => tick + 1), 10_000);
     return () => clearInterval(timer);
   }, []);
-  return <time title={when(time)}>{ago(time, Math.max(now, Date.now() - 10_000))}</time>;
+  return <time title={when(time)}>{ago(time)}</time>;
 }
 
 /** What went wrong, in the server's words, and what to do. */

@@ -3,11 +3,12 @@ import { useState } from "react";
 
 import { actingFor } from "../api/client";
 import { Button } from "./Basics";
+import { href } from "./url";
 
 /** `path` answers with a page under a policy of its own (sandbox, nothing from outside). */
 export function Preview({ path }: { path: string }) {
   const [width, setWidth] = useState<"desktop" | "phone">("desktop");
-  if (actingFor()) return <p className="quiet-text">Previews are shown in the subaccount itself; the source is under Source.</p>;
+  const address = href(path, { on_behalf_of: actingFor() });
   return (
     <div className="stack">
       <div className="row" role="group" aria-label="Width">
@@ -18,7 +19,7 @@ export function Preview({ path }: { path: string }) {
         ))}
         <span className="quiet-text">Pictures from outside are not loaded: that would count as an open.</span>
       </div>
-      <iframe className={`preview ${width}`} title="The message as its reader sees it" sandbox="" src={path} referrerPolicy="no-referrer" />
+      <iframe className={`preview ${width}`} title="The message as its reader sees it" sandbox="" src={address} referrerPolicy="no-referrer" />
     </div>
   );
 }

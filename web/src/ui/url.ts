@@ -1,5 +1,5 @@
 // What a page shows is in its address: filters and places can be shared, and the way back works.
-import { useSearchParams } from "wouter";
+import { useParams, useSearchParams } from "wouter";
 
 /** The search parameters as an object of texts, and a function to change some of them ("" takes one out). */
 export function useFilters(): [Record<string, string>, (changes: Record<string, string>) => void] {
@@ -16,6 +16,12 @@ export function useFilters(): [Record<string, string>, (changes: Record<string, 
       { replace: true },
     );
   return [Object.fromEntries(params), change];
+}
+
+/** A parameter of the page's path, decoded: the router leaves in it what has a meaning in addresses (`@`, `/`, `+`, …). */
+export function useParam(name: string): string {
+  const given = useParams()[name] ?? "";
+  return given.replace(/%(3B|2F|3F|3A|40|26|3D|2B|24|2C|23)/gi, decodeURIComponent);
 }
 
 /** A path with search parameters; empty ones are left out. */
