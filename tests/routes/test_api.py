@@ -203,3 +203,32 @@ async def test_the_router(here: World) -> None:
     assert await taken() == [a, ("c", [Store()])]
     assert await here.db.read(router.may_match, account, "eve@one.example.com")
     assert await here.db.read(router.hits, here.two.account_id, "bob@one.example.com", headers) == []
+
+
+async def test_trying_routes_out(here: World) -> None:
+    await make(here, action=['forward("https://hooks.example.org/\\1")', "stop()"])
+    await make(
+        here, priority="2", expression='match_header("subject", "invoice (?P<n>[0-9]+)")', action=["store()"]
+    )
+    ask = {"recipient": "Bob <bob@one.example.com>", "headers": {"Subject": "Invoice 12"}}
+    told = await here.ok("POST", "/postwright/v1/routes/test", json=ask)
+    # The first one stops; what it caught stands in its destination.
+    assert [hit["actions"] for hit in told["items"]] == [['forward("https://hooks.example.org/bob")']]
+    assert (told["recipient"], told["draft_matches"]) == ("bob@one.example.com", False)
+    elsewhere = ask | {"recipient": "eve@two.example.org"}
+    told = await here.ok("POST", "/postwright/v1/routes/test", json=elsewhere)
+    assert [hit["actions"] for hit in told["items"]] == [["store()"]]
+    draft = {
+        "expression": 'match_header("subject", "([0-9]+)")',
+        "action": ['forward("n\\1@example.org")', "stop()"],
+    }
+    told = await here.ok("POST", "/postwright/v1/routes/test", json=elsewhere | draft)
+    assert told["draft_matches"] and told["draft_actions"] == ['forward("n12@example.org")', "stop()"]
+    told = await here.ok("POST", "/postwright/v1/routes/test", json=ask | {"headers": {}} | draft)
+    assert not told["draft_matches"] and told["draft_actions"] == []
+    # Nobody else's routes; and what is wrong is said.
+    told = await here.ok("POST", "/postwright/v1/routes/test", json=ask, key=here.two.key)
+    assert told["items"] == []
+    for wrong in ({"recipient": "nobody"}, {"recipient": "a@b.example", "expression": "match_it()"}):
+        answer = await here.call("POST", "/postwright/v1/routes/test", json=wrong)
+        assert answer.status_code == 400 and answer.json()["message"]

@@ -240,3 +240,40 @@ async def test_strangers(api: World) -> None:
     basic = api.key(api.one.account_id, "basic")
     assert (await api.call("GET", "/v4/templates", key=basic)).status_code == 200
     assert (await api.call("DELETE", "/v4/templates", key=basic)).status_code == 403
+
+
+async def test_filling_with_test_data(api: World) -> None:
+    path = "/postwright/v1/{d}/templates/render"
+    await api.ok(
+        "POST",
+        "/v3/{d}/templates",
+        data={
+            "name": "hello",
+            "template": "<p>Hi {{name}}</p>",
+            "headers": '{"subject": "For {{name}}"}',
+        },
+    )
+    filled = await api.ok("POST", path, json={"template": "hello", "variables": {"name": "A & B"}})
+    assert filled == {
+        "html": "<p>Hi A &amp; B</p>",
+        "text": "Hi A & B\n",
+        "headers": {"Subject": "For A & B"},
+    }
+    # What is not stored yet; headers are checked as for storing.
+    given = {"content": "{{#each items}}<b>{{this}}</b>{{/each}}", "variables": {"items": [1, 2]}}
+    assert (await api.ok("POST", path, json=given))["html"] == "<b>1</b><b>2</b>"
+    wrong = {
+        "engine": given | {"content": "{{#each items}"},
+        "headers": given | {"headers": {"Bcc": "x"}},
+        "missing": {"template": "nothing"},
+    }
+    for name, body in wrong.items():
+        answer = await api.call("POST", path, json=body)
+        assert answer.status_code == 400, name
+        assert "template" in answer.json()["message"] or "header" in answer.json()["message"]
+    # The account's templates can be named too; a stranger's domain and template cannot.
+    await api.ok("POST", "/v4/templates", data={"name": "shared", "template": "{{x}}!"})
+    assert (await api.ok("POST", path, json={"template": "shared", "variables": {"x": 1}}))["html"] == "1!"
+    assert (await api.call("POST", path, json={"template": "hello"}, key=api.two.key)).status_code == 404
+    other = f"/postwright/v1/{api.two.domain}/templates/render"
+    assert (await api.call("POST", other, json={"template": "shared"}, key=api.two.key)).status_code == 400

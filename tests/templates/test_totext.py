@@ -2,7 +2,7 @@
 
 import pytest
 
-from postwright.templates import to_text
+from postwright.templates.totext import to_text
 
 CASES = [
     ("<p>Hello <b>Bob</b>,</p><p>bye.</p>", "Hello Bob,\n\nbye.\n"),

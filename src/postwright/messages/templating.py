@@ -17,9 +17,7 @@ import msgspec
 from postwright import templates
 from postwright.kernel.db import Db
 from postwright.mail.addresses import Address
-from postwright.mail.headers import HeaderError, check_value
 from postwright.mail.mime import insert_headers, normalise_newlines, parse_head
-from postwright.templates import Job, RenderFailed
 
 from .draft import Draft, Form, from_form, from_mime
 from .errors import BadParameter
@@ -113,17 +111,7 @@ def _is_personal(options: Options, data: dict[str, Any]) -> bool:
 
 
 async def _render(source: Pinned, data: dict[str, Any]) -> tuple[str, str | None, dict[str, str]]:
-    text = msgspec.json.encode(data).decode()
-    jobs = [Job(source.html, text)]
-    jobs += [Job(value, text, escape=False) for value in source.headers.values()]
-    html, *values = await templates.renderer().render(jobs)
-    headers = {name: " ".join(value.split()) for name, value in zip(source.headers, values, strict=True)}
-    for name, value in headers.items():
-        try:
-            check_value(value)
-        except HeaderError as wrong:
-            raise RenderFailed(f"the header {name} is not valid: {wrong}") from wrong
-    return html, await asyncio.to_thread(templates.to_text, html) if source.text else None, headers
+    return await templates.fill(source.html, source.headers, data, text=source.text)
 
 
 def apply_to_form(form: Form, filled: Filled, options: Options, domain: str) -> Form:

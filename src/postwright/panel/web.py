@@ -1,5 +1,6 @@
 """The built panel's files, under /panel/."""
 
+import base64
 import gzip
 import mimetypes
 from functools import cache
@@ -27,6 +28,20 @@ _PAGE = _COMMON | {
 }
 # The build puts a digest of the content into each name.
 _ASSET = _COMMON | {"cache-control": "public, max-age=31536000, immutable"}
+# Shows the HTML that its parent gives it, once. Whatever that HTML is: it belongs to no origin, and no script but this
+# one (known by its digest) runs. Pictures are loaded, so it is for what the account wrote itself.
+_SCRIPT = (
+    'addEventListener("message", (event) => { if (event.source === parent) '
+    "{ document.open(); document.write(event.data); document.close(); } });"
+)
+_FRAME = (
+    f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Preview</title><script>{_SCRIPT}</script></html>'
+).encode()
+_DIGEST = base64.b64encode(sha256(_SCRIPT.encode()).digest()).decode()
+FRAME_POLICY = (
+    f"sandbox allow-scripts; default-src 'none'; script-src 'sha256-{_DIGEST}'; style-src 'unsafe-inline'; "
+    "img-src data: http: https:; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+)
 _BUILT = files("postwright.panel") / "built"
 _PACKED = (".js", ".css", ".html", ".svg", ".json")
 
@@ -57,6 +72,16 @@ class Panel(Controller):
         return _sent(request, found[0], found[1], kind + text, _ASSET | {"vary": "Accept-Encoding"})
 
 
+class Frame(Controller):
+    """An empty page without rights, for previews."""
+
+    @get("/panel/frame", id="panel.frame", access=PUBLIC)
+    async def frame(self) -> Raw:
+        """Give the page in which the panel shows what a template makes."""
+        headers = _COMMON | {"content-security-policy": FRAME_POLICY, "cache-control": "no-cache"}
+        return Raw(_FRAME, "text/html; charset=utf-8", headers=headers)
+
+
 def _sent(
     request: Request[Any, Any, Any], plain: bytes, packed: bytes | None, kind: str, headers: dict[str, str]
 ) -> Raw:
@@ -83,4 +108,4 @@ def _file(name: str) -> tuple[bytes, bytes | None, str] | None:
     return plain, packed, f'"{sha256(plain).hexdigest()[:32]}"'
 
 
-CONTROLLERS = (Panel,)
+CONTROLLERS = (Panel, Frame)

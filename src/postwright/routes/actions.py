@@ -81,6 +81,16 @@ def parse(text: str) -> Action:
     return Forward(given)
 
 
+def written(action: Action) -> str:
+    """An action as text."""
+    if isinstance(action, Stop):
+        return "stop()"
+    if isinstance(action, Store):
+        return f'store(notify="{action.notify}")' if action.notify else "store()"
+    destinations = ", ".join(f'"{one}"' for one in action.destinations)
+    return f"forward({destinations})"
+
+
 def _arguments(text: str, whole: str) -> list[str]:
     """The arguments; several may stand in one pair of quotes, with commas."""
     found: list[str] = []

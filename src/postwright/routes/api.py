@@ -9,10 +9,12 @@ from postwright.kernel.http import Controller, delete, get, post, put
 from postwright.mail.addresses import AddressError, parse_one
 
 from . import service
+from .actions import written
 from .errors import BadRoute, RouteNotFound, TooManyRoutes
-from .matching import Router
+from .matching import Router, try_out
 from .schemas import (
     ChangeRoute,
+    HitShown,
     ListRoutes,
     MatchQuery,
     NewRoute,
@@ -21,6 +23,8 @@ from .schemas import (
     RouteMade,
     Routes,
     RouteShown,
+    RouteTested,
+    TestRoute,
     shown,
 )
 
@@ -87,4 +91,29 @@ class OneRoute(Controller):
         return RouteGone(id, "Route has been deleted")
 
 
-CONTROLLERS = (RouteList, OneRoute)
+class RouteTest(Controller):
+    """Trying routes out. Nothing is sent."""
+
+    @post("/postwright/v1/routes/test", id="routes.test", access=Area.ROUTES, errors=(BadRoute,))
+    async def test(self, principal: Principal, db: Db, router: Router, fields: TestRoute) -> RouteTested:
+        """Tell which routes a message would take, and what each would do with it."""
+        try:
+            recipient = parse_one(fields.recipient).spec
+        except AddressError as wrong:
+            raise BadRoute(f"recipient parameter is not valid: {wrong}") from wrong
+        headers = list(fields.headers.items())
+        hits = await db.scan(router.hits, principal.account_id, recipient, headers)
+        draft = None
+        if fields.expression:
+            service.check(expression=fields.expression, action=fields.action)
+            found = try_out(fields.expression, fields.action, recipient, headers)
+            draft = None if found is None else [written(action) for action in found]
+        return RouteTested(
+            recipient=recipient,
+            items=[HitShown(shown(hit.route), [written(action) for action in hit.actions]) for hit in hits],
+            draft_matches=draft is not None,
+            draft_actions=draft or [],
+        )
+
+
+CONTROLLERS = (RouteList, OneRoute, RouteTest)

@@ -51,9 +51,7 @@ class Router:
 
     def hits(self, tx: Read, account_id: str, recipient: str, headers: Headers) -> list[Hit]:
         """The routes that match a message to `recipient`, in order. `headers` are decoded."""
-        by_name: dict[str, list[str]] = {}
-        for name, value in headers:
-            by_name.setdefault(name.lower(), []).append(value)
+        by_name = _by_name(headers)
         found: list[Hit] = []
         budget = Budget()
         for one in self._routes(tx, account_id):
@@ -98,6 +96,25 @@ class Router:
             while len(self._kept) > MAX_CACHED:
                 self._kept.popitem(last=False)
         return kept[1]
+
+
+def try_out(expression: str, action: Sequence[str], recipient: str, headers: Headers) -> list[Action] | None:
+    """What a route that is not stored would do with a message; None when it does not match.
+
+    Raises ValueError for what is no expression or no action.
+    """
+    subject = Subject(recipient, _by_name(headers), budget=Budget())
+    verdict = expressions.parse(expression).evaluate(subject)
+    if not verdict.holds:
+        return None
+    return [actions.expand(actions.parse(text), verdict.captures) for text in action]
+
+
+def _by_name(headers: Headers) -> dict[str, list[str]]:
+    by_name: dict[str, list[str]] = {}
+    for name, value in headers:
+        by_name.setdefault(name.lower(), []).append(value)
+    return by_name
 
 
 def _compile(routes: list[Route]) -> list[_Compiled]:

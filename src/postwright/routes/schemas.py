@@ -41,6 +41,15 @@ class MatchQuery(msgspec.Struct, kw_only=True):
     address: str
 
 
+class TestRoute(msgspec.Struct, kw_only=True):
+    """A message to try routes with: to whom it is, its header fields; and a route that is not stored yet, if any."""
+
+    recipient: str
+    headers: dict[str, str] = {}
+    expression: str = ""
+    action: list[str] = []
+
+
 class RouteInfo(msgspec.Struct):
     """A route."""
 
@@ -84,6 +93,22 @@ class RouteGone(msgspec.Struct):
 
     id: str
     message: str
+
+
+class HitShown(msgspec.Struct):
+    """A route that matches, and what it would do, with what its patterns caught put in."""
+
+    route: RouteInfo
+    actions: list[str]
+
+
+class RouteTested(msgspec.Struct):
+    """The routes a message takes, in order, and what became of the one that is not stored (false without one)."""
+
+    recipient: str
+    items: list[HitShown]
+    draft_matches: bool
+    draft_actions: list[str]
 
 
 def shown(route: Route) -> RouteInfo:

@@ -9,21 +9,20 @@ and size of a rendering are bounded.
 
 from .data import combine, texts_of
 from .errors import CannotRender, RenderFailed, TemplateMissing
-from .render import Job, Renderer, renderer
+from .filling import fill
+from .render import Renderer, renderer
 from .service import Found, find, forget_domain
-from .totext import to_text
 
 __all__ = [
     "CannotRender",
     "Found",
-    "Job",
     "RenderFailed",
     "Renderer",
     "TemplateMissing",
     "combine",
+    "fill",
     "find",
     "forget_domain",
     "renderer",
     "texts_of",
-    "to_text",
 ]

@@ -1,5 +1,6 @@
 """Templates over HTTP: the same operations for a domain's templates (v3) and an account's (v4)."""
 
+import json
 from typing import Any
 
 from postwright.accounts import Area, Principal
@@ -10,7 +11,18 @@ from postwright.kernel.http import Controller, delete, get, post, provide, put
 from postwright.kernel.http.paging import pivot_links, url
 
 from . import schemas, service
-from .errors import BadTemplate, TemplateExists, TemplateNotFound, TooMany, VersionExists, VersionNotFound
+from .errors import (
+    BadTemplate,
+    CannotRender,
+    RenderFailed,
+    TemplateExists,
+    TemplateMissing,
+    TemplateNotFound,
+    TooMany,
+    VersionExists,
+    VersionNotFound,
+)
+from .filling import fill
 from .schemas import (
     Changed,
     ChangeTemplate,
@@ -266,6 +278,29 @@ def _controllers(path: str, ids: str, owner: Any, where: Any, missing: Any) -> t
     return Collection, One, Versions
 
 
+class Rendering(Controller):
+    """Templates filled, without sending anything."""
+
+    @post(
+        "/postwright/v1/{domain:str}/templates/render",
+        id="templates.render",
+        access=Area.TEMPLATES,
+        errors=(BadTemplate, TemplateMissing, RenderFailed, CannotRender, DomainNotFound),
+    )
+    async def render(self, tenant: DomainScope, db: Db, fields: schemas.RenderTemplate) -> schemas.Rendered:
+        """Fill a stored template, or a text that is not stored yet, with test data."""
+        if fields.content is not None:
+            content = service.parse_content(fields.content)
+            headers = json.loads(service.parse_headers(fields.headers))
+        else:
+            found = await db.read(
+                service.find, tenant.account_id, tenant.domain_id, fields.template, fields.version
+            )
+            content, headers = found.content, found.headers
+        html, text, filled = await fill(content, headers, fields.variables, text=True)
+        return schemas.Rendered(html, text or "", filled)
+
+
 def _light(row: Any) -> schemas.Version:
     return schemas.version(row, content=False)
 
@@ -300,6 +335,7 @@ async def _account_segments(principal: Principal) -> list[str]:
 
 
 CONTROLLERS = (
+    Rendering,
     *_controllers(
         "/v3/{domain:str}/templates",
         "templates",

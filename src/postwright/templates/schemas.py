@@ -72,6 +72,25 @@ class ChangeVersion(msgspec.Struct, kw_only=True):
     headers: dict[str, Any] | None = None
 
 
+class RenderTemplate(msgspec.Struct, kw_only=True):
+    """What to fill: a stored template (of the domain or the account; its active version unless one is named), or
+    the given content and headers. `variables` is the JSON object that messages give as t:variables."""
+
+    template: str = ""
+    version: str = ""
+    content: str | None = None
+    headers: dict[str, Any] | None = None
+    variables: dict[str, Any] = {}
+
+
+class Rendered(msgspec.Struct):
+    """A filled template: what a message made of it would say."""
+
+    html: str
+    text: str
+    headers: dict[str, str]
+
+
 class CopyVersion(msgspec.Struct, kw_only=True):
     """The comment of the copy; without it that of the original."""
 
