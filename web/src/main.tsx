@@ -14,6 +14,7 @@ import { Empty, Head, Loading, Problem } from "./ui/Basics";
 import "./style/base.css";
 import "./style/parts.css";
 import "./style/shell.css";
+import "./style/pages.css";
 
 applyTheme();
 

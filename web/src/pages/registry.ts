@@ -22,4 +22,11 @@ export const pages: Page[] = [
   { path: "/queue", title: "Queue", group: "Sending", words: "waiting pause resume cancel requeue reroute levers", load: () => import("./queue") },
   { path: "/deliverability", title: "Deliverability", group: "Sending", words: "providers gmail throttles blocklists dmarc tls reports reasons", load: () => import("./deliverability") },
   { path: "/analytics", title: "Analytics", group: "Overview", words: "metrics statistics charts compare", load: () => import("./analytics") },
+  { path: "/domains", title: "Domains", group: "Sending", words: "dns dkim spf verify records certificate test mail", load: () => import("./domains") },
+  { path: "/domains/:name", title: "Domain", load: () => import("./domain") },
+  { path: "/suppressions", title: "Suppressions", group: "Audience", words: "bounces complaints unsubscribes allowlist import export", load: () => import("./suppressions") },
+  { path: "/routes", title: "Routes", group: "Content", words: "inbound incoming forward store test", load: () => import("./routes") },
+  { path: "/keys", title: "Keys and logins", group: "Account", words: "api key smtp credentials password", load: () => import("./keys") },
+  { path: "/templates", title: "Templates", group: "Content", words: "handlebars versions preview", load: () => import("./templates") },
+  { path: "/templates/:name", title: "Template", load: () => import("./template") },
 ];
