@@ -21,7 +21,9 @@ async def both(panel: Panel, page: Page, name: str) -> None:
     await picture(page, name)
     size = page.viewport_size
     await page.set_viewport_size(PHONE)  # type: ignore[arg-type]
-    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide for a phone"
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
+        f"{name} is too wide for a phone"
+    )
     await accessible(page)
     await picture(page, f"{name}-phone")
     await page.set_viewport_size(size)  # type: ignore[arg-type]
@@ -86,7 +88,9 @@ async def test_a_domain_is_added_and_its_records_are_shown(live: Panel, outside:
 
 async def test_who_is_taken_out_of_a_list_gets_mail_again(live: Panel, outside: Sink) -> None:
     to = "gone@example.net"
-    await live.api.call("POST", f"/v3/{DOMAIN}/bounces", data={"address": to, "code": "550", "error": "no such user"})
+    await live.api.call(
+        "POST", f"/v3/{DOMAIN}/bounces", data={"address": to, "code": "550", "error": "no such user"}
+    )
     await live.api.call("POST", f"/v3/{DOMAIN}/unsubscribes", data={"address": "else@example.net"})
     blocked = await live.api.send(to=to, subject="While blocked")
     await live.api.wait_event("failed", blocked)
@@ -158,9 +162,14 @@ async def test_a_template_is_edited_and_arrives_filled(live: Panel, outside: Sin
     await expect(row.get_by_text("active", exact=True)).to_be_visible()
     await page.get_by_label("HTML with {{holes}}").fill("<h1>Dear {{#if name}}</h1>")
     await expect(page.get_by_role("alert")).to_contain_text("template could not be rendered")
-    expected = ("Content Security Policy", "400")  # what the scripts above and the broken template bring about
+    expected = (
+        "Content Security Policy",
+        "400",
+    )  # what the scripts above and the broken template bring about
     live.problems = [each for each in live.problems if not any(part in each for part in expected)]
-    await page.get_by_label("HTML with {{holes}}").fill("<h1>Dear {{name}}</h1>\n<p>Your order is on its way.</p>")
+    await page.get_by_label("HTML with {{holes}}").fill(
+        "<h1>Dear {{name}}</h1>\n<p>Your order is on its way.</p>"
+    )
     await expect(frame.get_by_text("Your order is on its way.")).to_be_visible()
     await both(live, page, "template")
     await page.get_by_role("link", name="All templates").click()
@@ -181,7 +190,9 @@ async def test_routes_are_tried_out(panel: Panel) -> None:
     await expect(test.get_by_text('forward("https://desk.example.org/9")')).to_be_visible()
     await test.get_by_label("Recipient").fill("other@mail.example.com")
     await test.get_by_label("Header fields").fill("Subject: Invoice 77")
-    await test.get_by_label("A route that is not stored yet: when").fill('match_header("subject", "invoice ([0-9]+)")')
+    await test.get_by_label("A route that is not stored yet: when").fill(
+        'match_header("subject", "invoice ([0-9]+)")'
+    )
     await test.get_by_label("Then").fill('forward("inv\\1@example.org")')
     await test.get_by_role("button", name="Try").click()
     await expect(test.get_by_text('forward("inv77@example.org")')).to_be_visible()

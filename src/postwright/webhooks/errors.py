@@ -33,3 +33,10 @@ class WebhookConflict(Refused):
 
     def __init__(self, description: str) -> None:
         super().__init__(description, Description=description)
+
+
+class CallNotFound(Refused):
+    """The account has no such call, or it is too long ago."""
+
+    status = 404
+    message = "No such call: calls are kept for seven days"

@@ -22,7 +22,7 @@ class WebhookProjection(Projection):
         hooks: dict[tuple[str, str, str], list[str]] = {}
         for row in store.hooks_of_accounts(tx, sorted({*accounts, *parents.values()})):
             hooks.setdefault((row.account_id, row.domain_id, row.event_type), []).append(row.url)
-        calls: list[tuple[str, str, int, str, str]] = []
+        calls: list[tuple[str, str, int, str, str, str]] = []
         for entry in entries:
             kind = webhook_type(entry.name, entry.severity)
             if kind is None:
@@ -32,6 +32,6 @@ class WebhookProjection(Projection):
                 levels.insert(0, (parents[entry.account_id], "", kind))
             # A URL named on several levels is told once (behaviour.md 9.1).
             urls = dict.fromkeys(url for level in levels for url in hooks.get(level, ()))
-            calls.extend((entry.account_id, entry.domain_id, entry.seq, kind, url) for url in urls)
+            calls.extend((entry.account_id, entry.domain_id, entry.seq, kind, url, "") for url in urls)
         if calls:
             store.calls.add(tx, entries[-1].at, calls)

@@ -4,8 +4,10 @@ from typing import Any
 
 import msgspec
 
-from postwright.kernel.http import KeepEmpty, dates
+from postwright.kernel.http import KeepEmpty, Moment, dates
+from postwright.kernel.http.paging import Limit, Links
 
+from .history import STATES
 from .service import Hook, Urls
 
 
@@ -130,22 +132,110 @@ class CallShown(msgspec.Struct):
     finished_at: str | None
 
 
-_STATES = ("queued", "sending", "done", "given up")
-
-
 def call_shown(row: Any) -> CallShown:
     """A call as answers show it."""
     return CallShown(
         id=row.id,
         event_type=row.event_type,
         url=row.url,
-        state=_STATES[row.state],
+        state=STATES[row.state],
         attempts=row.attempts + (row.finished_at > 0),
         last_status=row.last_status,
         last_error=row.last_error,
         created_at=dates.rfc3339(row.created_at),
         next_at=dates.rfc3339(row.due_at) if row.state == 0 else None,
         finished_at=dates.rfc3339(row.finished_at) if row.finished_at else None,
+    )
+
+
+class CallScope(msgspec.Struct, kw_only=True):
+    """Which calls: of a domain, in a state (queued · sending · done · given up), of a type, to a URL; first due
+    between `begin` and `end`."""
+
+    domain: str = ""
+    state: str = ""
+    event_type: str = ""
+    url: str = ""
+    begin: Moment | None = None
+    end: Moment | None = None
+
+
+class CallsQuery(Limit, kw_only=True):
+    """Which calls to list, as for replaying them."""
+
+    most = 300
+    clamps = True
+
+    page: str = ""
+    domain: str = ""
+    state: str = ""
+    event_type: str = ""
+    url: str = ""
+    begin: Moment | None = None
+    end: Moment | None = None
+
+
+class CallPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of calls: those before call `b`, or after call `a`."""
+
+    x: dict[str, str | int] = {}
+    low: int | None = None
+    high: int | None = None
+    limit: int = 100
+    b: int | None = None
+    a: int | None = None
+
+
+class CallPage(msgspec.Struct):
+    """Calls, the newest first."""
+
+    items: list[CallShown]
+    paging: Links
+
+
+class CallDetail(CallShown, kw_only=True):
+    """A call with what was said. `event_data` is what the receiver gets beside a fresh signature; null when the
+    event has expired. `response` is how the last answer begins."""
+
+    event_data: Any
+    response: str
+
+
+class ReplayForm(CallScope, kw_only=True):
+    """Which calls to make again; `dry_run` only counts them. A beginning has to be given."""
+
+    dry_run: bool = False
+
+
+class Replayed(msgspec.Struct):
+    """How many calls are made again. `complete` false: there are more, ask once more with a later beginning."""
+
+    message: str
+    count: int
+    complete: bool
+
+
+class SignatureForm(msgspec.Struct, kw_only=True):
+    """The three values that stand under `signature` in a call."""
+
+    timestamp: str
+    token: str
+    signature: str
+
+
+class SignatureJudged(msgspec.Struct):
+    """Whether a receiver should take the call, and if not, why."""
+
+    valid: bool
+    message: str
+
+
+def detail(row: Any, event: bytes | None) -> CallDetail:
+    """A call with all that is known of it."""
+    return CallDetail(
+        **msgspec.structs.asdict(call_shown(row)),
+        event_data=None if event is None else msgspec.json.decode(event),
+        response=row.response,
     )
 
 

@@ -20,6 +20,7 @@ from .redaction import redact
 
 _SECONDS = Histogram("webhook_seconds", "How long calls of webhooks took.").labels()
 _CALLS = Counter("webhook_calls_total", "Calls of webhooks.", ("result",))
+MAX_RESPONSE = 2000  # octets of an answer that are kept, for people who look for what went wrong
 _GONE = -1  # status of a call that nobody wants any more
 
 
@@ -47,42 +48,50 @@ class WebhookSender(Caller[Call]):
     async def make(self, outgoing: Outgoing, call: Call) -> None:
         """POST once, and record it."""
         began = time.monotonic()
-        status, error = await self._attempt(outgoing, call)
+        status, error, response = await self._attempt(outgoing, call)
         _SECONDS.observe(time.monotonic() - began)
         _CALLS.labels("ok" if 200 <= status < 300 else "gone" if status == _GONE else "failed").inc()
         failpoints.hit("webhook.posted")
-        await self.db.write(self._record, call, status, error)
+        await self.db.write(self._record, call, status, error, response)
 
-    async def _attempt(self, outgoing: Outgoing, call: Call) -> tuple[int, str]:
-        """POST once: the status (0 without an answer) and what went wrong."""
+    async def _attempt(self, outgoing: Outgoing, call: Call) -> tuple[int, str, str]:
+        """POST once: the status (0 without an answer), what went wrong, and how the answer begins."""
         data, parent = await self.db.read(_load, call)
         if data is None:
-            return _GONE, "no longer wanted"
+            return _GONE, "no longer wanted", ""
         try:
             body = await self.body(call.account_id, parent, data)
             result = await outgoing.post(call.url, body, {"Content-Type": "application/json"})
         except AccountNotFound:
-            return _GONE, "the account is gone"
+            return _GONE, "the account is gone", ""
         except (TargetRefused, TargetUnreachable) as wrong:
-            return 0, str(wrong)
-        return result.status, "" if 200 <= result.status < 300 else f"HTTP {result.status}"
+            return 0, str(wrong), ""
+        error = "" if 200 <= result.status < 300 else f"HTTP {result.status}"
+        return result.status, error, beginning(result.body)
 
     async def body(self, account_id: str, parent: str | None, event: bytes) -> bytes:
         """The body of a call: the event as it was recorded, and a fresh signature (behaviour.md 9.2)."""
         signature = await self._keys.signature(account_id, parent, self.clock.now())
         return msgspec.json.encode({"signature": signature, "event-data": msgspec.Raw(event)})
 
-    def _record(self, tx: Write, call: Call, status: int, error: str) -> None:
+    def _record(self, tx: Write, call: Call, status: int, error: str, response: str) -> None:
         now = self.clock.now()
         number = call.attempts + 1
         if 200 <= status < 300 or status == _GONE:
-            store.calls.end(tx, call.id, call.token, now, max(status, 0), error, done=True)
+            store.calls.end(tx, call.id, call.token, now, max(status, 0), error, done=True, response=response)
         elif status == 406 or number > len(self._schedule):
             # 406: the receiver asks us to stop (behaviour.md 9.2).
-            store.calls.end(tx, call.id, call.token, now, status, error[:500], done=False)
+            store.calls.end(tx, call.id, call.token, now, status, error[:500], done=False, response=response)
         else:
             due = now + self._schedule[number - 1] * SECOND
-            store.calls.again(tx, call.id, call.token, due, number, status, error[:500])
+            store.calls.again(tx, call.id, call.token, due, number, status, error[:500], response=response)
+
+
+def beginning(body: bytes) -> str:
+    """What is kept of an answer."""
+    return (
+        body[:MAX_RESPONSE].decode("utf-8", "replace").replace("\0", "\ufffd")
+    )  # PostgreSQL has no NUL in text
 
 
 def _load(tx: Read, call: Call) -> tuple[bytes | None, str | None]:

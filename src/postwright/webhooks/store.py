@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
 
 from postwright.accounts import accounts
 from postwright.events import events_table as events
@@ -103,6 +103,53 @@ def calls_about(tx: Read, seqs: Sequence[int], limit: int) -> Sequence[Any]:
     """Calls that tell of any of the events, oldest first."""
     about = webhook_calls.c.event_seq.in_(seqs)
     return tx.rows(select(webhook_calls).where(about).order_by(webhook_calls.c.id).limit(limit))
+
+
+def calls_of(
+    tx: Read,
+    account_id: str,
+    exact: Mapping[str, Any],
+    *,
+    low: int | None = None,
+    high: int | None = None,
+    before: int | None = None,
+    after: int | None = None,
+    limit: int,
+) -> Sequence[Any]:
+    """Up to `limit` calls of an account: the newest below number `before`, or the oldest above `after`."""
+    table = webhook_calls
+    stmt = select(table).where(*_of(account_id, exact, low, high))
+    if before is not None:
+        stmt = stmt.where(table.c.id < before)
+    if after is not None:
+        return tx.rows(stmt.where(table.c.id > after).order_by(table.c.id).limit(limit))
+    return tx.rows(stmt.order_by(table.c.id.desc()).limit(limit))
+
+
+def count_calls(
+    tx: Read, account_id: str, exact: Mapping[str, Any], low: int | None, high: int | None, most: int
+) -> int:
+    """How many calls of an account there are, up to `most`."""
+    some = select(webhook_calls.c.id).where(*_of(account_id, exact, low, high)).limit(most).subquery()
+    return int(tx.scalar(select(func.count()).select_from(some)))
+
+
+def _of(
+    account_id: str, exact: Mapping[str, Any], low: int | None, high: int | None
+) -> list[ColumnElement[bool]]:
+    table = webhook_calls
+    wanted = [table.c.account_id == account_id, *(table.c[name] == value for name, value in exact.items())]
+    if low is not None:
+        wanted.append(table.c.created_at >= low)
+    if high is not None:
+        wanted.append(table.c.created_at <= high)
+    return wanted
+
+
+def call(tx: Read, account_id: str, number: int) -> Any:
+    """One call of an account; None when it has none of that number."""
+    table = webhook_calls
+    return tx.row(select(table).where(table.c.account_id == account_id, table.c.id == number))
 
 
 def event(tx: Read, seq: int) -> bytes | None:

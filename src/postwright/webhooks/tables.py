@@ -33,6 +33,10 @@ webhook_calls = call_table(
     Column("event_seq", Micros, nullable=False),  # the event's place in the log
     Column("event_type", Text, nullable=False),
     Column("url", Text, nullable=False),
+    Column(
+        "response", Text, nullable=False, server_default=""
+    ),  # the beginning of what the receiver said last
     Index("ix_webhook_calls_event", "event_seq"),
+    Index("ix_webhook_calls_account", "account_id", "id"),
     sqlite_autoincrement=True,
 )

@@ -83,17 +83,29 @@ class Calls:
         """Lease due calls."""
         return tx.fetch(self._claim, (until, token, now, count))
 
-    def end(self, tx: Write, key: int, token: str, now: int, status: int, error: str, *, done: bool) -> bool:
-        """Finish a leased call. False: the lease is lost."""
+    def end(
+        self, tx: Write, key: int, token: str, now: int, status: int, error: str, *, done: bool, **own: Any
+    ) -> bool:
+        """Finish a leased call; `own` are values of the table's own columns. False: the lease is lost."""
         state = DONE if done else GIVEN_UP
-        return self._set(tx, key, token, state=state, last_status=status, last_error=error, finished_at=now)
+        return self._set(
+            tx, key, token, state=state, last_status=status, last_error=error, finished_at=now, **own
+        )
 
     def again(
-        self, tx: Write, key: int, token: str, due: int, attempts: int, status: int, error: str
+        self, tx: Write, key: int, token: str, due: int, attempts: int, status: int, error: str, **own: Any
     ) -> bool:
-        """Return a leased call to the queue. False: the lease is lost."""
-        return self._set(
-            tx, key, token, state=QUEUED, due_at=due, attempts=attempts, last_status=status, last_error=error
+        """Return a leased call to the queue, likewise. False: the lease is lost."""
+        outcome = {"attempts": attempts, "last_status": status, "last_error": error}
+        return self._set(tx, key, token, state=QUEUED, due_at=due, **outcome, **own)
+
+    def restart(self, tx: Write, keys: Sequence[int], now: int) -> int:
+        """Let calls that are not being made right now begin anew; how many."""
+        table = self._table
+        return tx.run(
+            update(table)
+            .where(table.c.id.in_(keys), table.c.state != LEASED)
+            .values(state=QUEUED, attempts=0, due_at=now, finished_at=0)
         )
 
     def postpone(self, tx: Write, calls: Sequence[tuple[int, str, int]]) -> None:
