@@ -6,6 +6,7 @@ import { curl, queries } from "../api/client";
 import { send, useRefresh } from "../api/lists";
 import { Ago, Badge, Choice, Empty, Field, Head, type Tone } from "../ui/Basics";
 import { Ask } from "../ui/Dialog";
+import { SearchField } from "../ui/SearchField";
 import { Table } from "../ui/Table";
 import { href, useFilters } from "../ui/url";
 
@@ -24,7 +25,7 @@ export default function Domains() {
         <NewDomain />
       </Head>
       <div className="filters">
-        <Field label="Name contains" type="search" value={filters.search ?? ""} onChange={(event) => change({ search: event.target.value, skip: "" })} />
+        <SearchField label="Name contains" value={filters.search ?? ""} onChange={(search) => change({ search, skip: "" })} />
         <Choice
           label="State"
           value={filters.state ?? ""}

@@ -29,4 +29,5 @@ export const pages: Page[] = [
   { path: "/keys", title: "Keys and logins", group: "Account", words: "api key smtp credentials password", load: () => import("./keys") },
   { path: "/templates", title: "Templates", group: "Content", words: "handlebars versions preview", load: () => import("./templates") },
   { path: "/templates/:name", title: "Template", load: () => import("./template") },
+  { path: "/webhooks", title: "Webhooks", group: "Content", words: "calls retry replay signature hooks http", load: () => import("./webhooks") },
 ];

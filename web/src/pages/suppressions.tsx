@@ -9,6 +9,7 @@ import { DomainPicker } from "../shell/DomainPicker";
 import { useDomain } from "../shell/domain";
 import { Ago, Badge, Button, Choice, Empty, Field, Head, type Tone } from "../ui/Basics";
 import { Ask } from "../ui/Dialog";
+import { SearchField } from "../ui/SearchField";
 import { csv, save, Table, type Column } from "../ui/Table";
 import { Told } from "../ui/Told";
 import { href, useFilters } from "../ui/url";
@@ -83,13 +84,7 @@ export default function Suppressions() {
       </Head>
       <div className="filters">
         <DomainPicker />
-        <Field
-          label="Address begins with"
-          type="search"
-          value={filters.search ?? ""}
-          onChange={(event) => change({ search: event.target.value, at: "" })}
-          placeholder="bob@"
-        />
+        <SearchField label="Address begins with" value={filters.search ?? ""} onChange={(search) => change({ search, at: "" })} />
         <Choice label="List" value={filters.kind ?? ""} onChange={(event) => change({ kind: event.target.value, at: "" })} options={[["", "All"], ...OPTIONS]} />
       </div>
       {!single && cut.length > 0 && (
