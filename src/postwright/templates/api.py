@@ -334,7 +334,7 @@ async def _account_segments(principal: Principal) -> list[str]:
     return ["v4", "templates"]
 
 
-CONTROLLERS = (
+CONTROLLERS: tuple[type[Controller], ...] = (
     Rendering,
     *_controllers(
         "/v3/{domain:str}/templates",
