@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -144,6 +145,12 @@ class Server:
 def children(pid):
     text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(child) for child in text.split()]
+
+
+def role_of(pid):
+    """Which role a process has: its metrics are in a file of that name. Raises FileNotFoundError."""
+    found = re.search(r"/metrics/(\w+)-\d+\.values", Path(f"/proc/{pid}/maps").read_text())
+    return found[1] if found else "other"
 
 
 def form_template(folder, to="user@sink.test", **more):

@@ -7,6 +7,7 @@ messages are claimed row by row: those every process makes.
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import Awaitable, Callable
 
 from postwright import (
@@ -160,10 +161,15 @@ def _reachable(host: str, port: int) -> tuple[str, int]:
 
 
 async def _project(context: Context, projection: events.Projection, stop: asyncio.Event, seat: Seat) -> None:
+    """Let a projection read on, every `POLL_SECONDS`, and on and on only while it is behind.
+
+    A batch costs much more than an event of it: whoever took the next events at once would take them one by one. All
+    projections look at the same moments, so that their writes share a commit.
+    """
     while not stop.is_set():
         try:
-            if not seat.ours or not await projection.catch_up(context.db):
-                await _pause(stop, POLL_SECONDS)
+            if not seat.ours or await projection.catch_up(context.db) < events.BATCH:
+                await _pause(stop, POLL_SECONDS - time.monotonic() % POLL_SECONDS)
         except StoreUnavailable:
             await _pause(stop, PAUSE_SECONDS)
         except Exception:

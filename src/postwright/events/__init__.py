@@ -22,12 +22,13 @@ from .log import (
     oldest,
     read,
 )
-from .projection import Projection
+from .projection import BATCH, Projection
 from .records import EVENT_NAMES, WEBHOOK_TYPES, Event, webhook_type
 from .store import count_accepted
 from .tables import events as events_table
 
 __all__ = [
+    "BATCH",
     "EVENT_NAMES",
     "WEBHOOK_TYPES",
     "Entry",

@@ -9,7 +9,7 @@ from postwright.kernel.db import Db, Read, Write
 from . import store
 from .log import Entry, head, read
 
-BATCH = 500  # events a transaction
+BATCH = 500  # events a transaction; a batch of that size was not all there is
 
 
 class Projection(ABC):
@@ -47,7 +47,5 @@ class Projection(ABC):
             store.move_cursor(tx, self.name, 0 if self.replay else head(tx))
 
     def _advance(self, tx: Write, at: int, entries: Sequence[Entry]) -> None:
-        if store.cursor(tx, self.name) != at:
-            return  # another process was faster
-        self.apply(tx, entries)
-        store.move_cursor(tx, self.name, entries[-1].seq)
+        if store.advance_cursor(tx, self.name, at, entries[-1].seq):  # else another process was faster
+            self.apply(tx, entries)

@@ -31,6 +31,13 @@ _AFTER = Prepared(
     .limit(bindparam("limit")),
     ("after", "limit"),
 )
+_CURSOR = Prepared(select(cursors.c.seq).where(cursors.c.reader == bindparam("name")), ("name",))
+_MOVE = Prepared(
+    update(cursors)
+    .where(cursors.c.reader == bindparam("name"), cursors.c.seq == bindparam("at"))
+    .values(seq=bindparam("to")),
+    ("to", "name", "at"),
+)
 _NEWEST_TIME = Prepared(select(events.c.at).order_by(events.c.seq.desc()).limit(1), ())
 
 
@@ -189,8 +196,13 @@ def delete_rows(tx: Write, seqs: Sequence[int]) -> None:
 
 def cursor(tx: Read, reader: str) -> int | None:
     """Where `reader` is, or None when it never started."""
-    seq: int | None = tx.scalar(select(cursors.c.seq).where(cursors.c.reader == reader))
-    return seq
+    rows = tx.fetch(_CURSOR, (reader,))
+    return rows[0][0] if rows else None
+
+
+def advance_cursor(tx: Write, reader: str, at: int, to: int) -> bool:
+    """Move `reader` on. False: it is not where it was thought to be."""
+    return tx.do(_MOVE, (to, reader, at)) == 1
 
 
 def move_cursor(tx: Write, reader: str, seq: int) -> None:

@@ -7,7 +7,6 @@ when it returns, a power cut loses nothing of it.
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -290,4 +289,8 @@ def _all_agreed(tx: Write, meta: Meta, targets: list[Target]) -> bool:
 
 def new_message_id(now: int, domain: str) -> str:
     """A Message-Id of the current form (behaviour.md 2.2): UTC time and 16 hex digits."""
-    return f"{datetime.fromtimestamp(now / SECOND, UTC):%Y%m%d%H%M%S}.{hex_id()[8:]}@{domain}"
+    year, month, day, hour, minute, second = time.gmtime(now // SECOND)[
+        :6
+    ]  # strftime takes ten times as long
+    at = f"{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}"
+    return f"{at}.{hex_id()[8:]}@{domain}"

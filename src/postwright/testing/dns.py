@@ -53,6 +53,7 @@ class FakeDns:
         self.queries: list[Query] = []
         self._records: dict[tuple[dns.name.Name, dns.rdatatype.RdataType], dns.rrset.RRset] = {}
         self._failures: dict[tuple[dns.name.Name, dns.rdatatype.RdataType | None], Failure] = {}
+        self._names: set[dns.name.Name] | None = None  # all that exist; None: not known since a change
         self._signed: set[dns.name.Name] = set()
         self._udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Server | None = None
@@ -69,6 +70,7 @@ class FakeDns:
         """Let `name` have just these records of the type. TXT values are given plain and split as needed."""
         key = (_name(name), dns.rdatatype.from_text(rdtype))
         texts = [_txt(value) for value in values] if rdtype == "TXT" else list(values)
+        self._names = None
         self._records[key] = dns.rrset.from_text_list(key[0], ttl, "IN", rdtype, texts)
 
     def set_ptr(self, address: str, *names: str) -> None:
@@ -77,6 +79,7 @@ class FakeDns:
 
     def remove(self, name: str, rdtype: str | None = None) -> None:
         """Forget the records of one type, or of all."""
+        self._names = None
         for key in [key for key in self._records if key[0] == _name(name)]:
             if rdtype is None or key[1] == dns.rdatatype.from_text(rdtype):
                 del self._records[key]
@@ -202,8 +205,7 @@ class FakeDns:
                 reply.answer.append(found)
                 break
             if alias is None:
-                # A name with something below it exists, empty (RFC 8020 §2).
-                if not any(known.is_subdomain(name) for known, _ in self._records):
+                if not self._exists(name):
                     reply.set_rcode(dns.rcode.NXDOMAIN)
                 break
             reply.answer.append(alias)
@@ -214,6 +216,18 @@ class FakeDns:
         # AD only to who shows that it understands the flag (RFC 6840 §5.7).
         if secure and (query.flags & dns.flags.AD or query.ednsflags & dns.flags.DO):
             reply.flags |= dns.flags.AD
+
+    def _exists(self, name: dns.name.Name) -> bool:
+        """Whether there is such a name. One with something below it exists, empty (RFC 8020 §2)."""
+        if self._names is None:
+            self._names = set()
+            for known, _ in self._records:
+                while known not in self._names:
+                    self._names.add(known)
+                    if known == dns.name.root:
+                        break
+                    known = known.parent()
+        return name in self._names
 
 
 class _Udp(asyncio.DatagramProtocol):

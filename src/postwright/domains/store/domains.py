@@ -1,6 +1,7 @@
 """SQL of domains and their logins."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -111,6 +112,11 @@ def named(tx: Read, name: str) -> Domain | None:
 
 
 def _domain(row: Sequence[Any]) -> Domain:
+    return _made(tuple(row))
+
+
+@lru_cache(4096)  # the same row is the same domain: nearly every request reads one that was read a moment ago
+def _made(row: tuple[Any, ...]) -> Domain:
     values = dict(zip(_COLUMNS, row, strict=True))
     values["checks"] = _decode_checks(values["checks"])
     values["tracking"] = _decode_tracking(values["tracking"])

@@ -92,9 +92,9 @@ def compose(
 
 def _text(kind: str, content: str) -> _Part:
     data = content.encode("utf-8", "replace")
-    if "\r" in content:
-        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    data = data.replace(b"\n", b"\r\n")
+    lines = data.count(b"\r\n")  # forms have them already: counting is cheaper than copying
+    if data.count(b"\n") != lines or data.count(b"\r") != lines:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
     head = f'Content-Type: {kind}; charset="utf-8"\r\nContent-Transfer-Encoding: '
     if content.isascii() and "\0" not in content and short_lines(data):
         return _Part(f"{head}7bit\r\n", [data])
