@@ -12,6 +12,8 @@ from tests.conftest import StartServer
 from tests.e2e.conftest import DOMAIN, Api
 
 T = TypeVar("T")
+IPS = [f"127.0.0.{n}" for n in range(21, 26)]
+SHARED_IP, FREE_IP = "127.0.0.31", "127.0.0.32"
 
 
 @pytest.fixture
@@ -24,6 +26,17 @@ async def api(start_server: StartServer, sink: Sink) -> AsyncIterator[Api]:
         verify_domains="trust",
         rate_limits="off",
         webhook_retry_schedule="1,1",
+    )
+    async with aiohttp.ClientSession() as http:
+        yield Api(server, http)
+
+
+@pytest.fixture
+async def with_addresses(start_server: StartServer) -> AsyncIterator[Api]:
+    """The API of a server with source addresses."""
+    server = await start_server(
+        domain=DOMAIN,
+        source_ips=",".join([*IPS, f"{SHARED_IP};shared", f"{FREE_IP};free"]),
     )
     async with aiohttp.ClientSession() as http:
         yield Api(server, http)

@@ -16,6 +16,8 @@ from postwright.testing.catcher import Catcher
 from postwright.testing.sink import Sink
 from tests.e2e.conftest import DOMAIN, Api
 
+from .conftest import IPS, SHARED_IP
+
 JS = Path(__file__).with_name("js")
 INSTALL_SECONDS = 120
 RUN_SECONDS = 60
@@ -41,10 +43,10 @@ def packages() -> Path:
     return cache
 
 
-async def drive(packages: Path, *arguments: str) -> dict[str, Any]:
+async def drive(packages: Path, *arguments: str, program: str = "drive.mjs") -> dict[str, Any]:
     node = await asyncio.create_subprocess_exec(
         "node",
-        str(JS / "drive.mjs"),
+        str(JS / program),
         *arguments,
         cwd=packages,
         stdout=subprocess.PIPE,
@@ -93,3 +95,23 @@ async def test_mailgun_js(packages: Path, api: Api, sink: Sink, catcher: Catcher
     assert seen["testedHook"] == {"code": 200, "message": "{}"}
     assert seen["deletedHook"]["urls"] == [url, url + "2"]
     assert [call.json["event-data"]["event"] for call in catcher.caught] == ["clicked"]
+
+
+async def test_mailgun_js_on_addresses_and_pools(packages: Path, with_addresses: Api) -> None:
+    api = with_addresses
+    _, made = await api.call("POST", "/v5/accounts/subaccounts", data={"name": "kid"})
+    arguments = (api.server.api_key, DOMAIN, made["subaccount"]["id"], *IPS)
+    seen = await drive(packages, api.server.base_url, *arguments, program="ips.mjs")
+    assert seen["listed"]["items"] == IPS and seen["one"]["dedicated"] is True
+    assert seen["held"] == IPS[1:]
+    assert seen["made"]["message"] == "success" and seen["pools"]["ip_pools"][0]["name"] == "more"
+    assert seen["pools"]["ip_pools"][0]["ips"] == seen["pooled"] == [IPS[0], IPS[2], IPS[3]]
+    assert seen["pool"]["details"]["linked_domains"] == [DOMAIN]
+    assert [each["name"] for each in seen["domains"]["domains"]] == [DOMAIN]
+    for name in ("assigned", "deleted", "updated", "linked", "unlinked"):
+        said = seen[name] | seen[name].get("body", {})
+        assert (said["message"], said["status"]) == ("success", 200), name
+    for name in ("addedOne", "removedOne", "addedMany", "delegated", "revoked", "destroyed"):
+        assert seen[name]["status"] == 200 and seen[name]["message"] in ("started", "success"), name
+    assert seen["shared"] == [SHARED_IP]
+    assert seen["refused"] == [404, "IP not found"]

@@ -20,13 +20,26 @@ class DomainAddresses(Controller):
 
     dependencies = {"tenant": domain_scope()}
 
-    @get("/v3/domains/{domain:str}/ips", id="domains.ips", access=Area.IPS, errors=(DomainNotFound,))
+    # One official client asks for these under /v4.
+    @get(
+        "/v3/domains/{domain:str}/ips",
+        "/v4/domains/{domain:str}/ips",
+        id="domains.ips",
+        access=Area.IPS,
+        errors=(DomainNotFound,),
+    )
     async def ips(self, tenant: DomainScope, db: Db) -> DomainIps:
         """List the addresses the domain's mail leaves from."""
         held = await db.read(sending.ips_of, tenant.account_id, tenant.domain_id)
         return DomainIps(held, len(held))
 
-    @post("/v3/domains/{domain:str}/ips", id="domains.ips.add", access=Area.IPS, errors=_ERRORS)
+    @post(
+        "/v3/domains/{domain:str}/ips",
+        "/v4/domains/{domain:str}/ips",
+        id="domains.ips.add",
+        access=Area.IPS,
+        errors=_ERRORS,
+    )
     async def add(self, tenant: DomainScope, db: Db, clock: Clock, fields: AddIp) -> Done:
         """Let the domain's mail leave from one more address, or from a pool."""
         if fields.pool_id:
@@ -35,7 +48,13 @@ class DomainAddresses(Controller):
             await db.write(sending.add_ip, clock.now(), tenant.account_id, tenant.domain_id, fields.ip)
         return Done("success")
 
-    @delete("/v3/domains/{domain:str}/ips/{ip:str}", id="ips.domain.unlink", access=Area.IPS, errors=_ERRORS)
+    @delete(
+        "/v3/domains/{domain:str}/ips/{ip:str}",
+        "/v4/domains/{domain:str}/ips/{ip:str}",
+        id="ips.domain.unlink",
+        access=Area.IPS,
+        errors=_ERRORS,
+    )
     async def remove(self, tenant: DomainScope, ip: str, db: Db, clock: Clock, fields: Replacement) -> Done:
         """Take an address, the pool (`ip_pool`) or everything (`all`) from a domain."""
         await db.write(_remove, clock.now(), tenant, ip, fields)
