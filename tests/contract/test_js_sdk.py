@@ -115,3 +115,29 @@ async def test_mailgun_js_on_addresses_and_pools(packages: Path, with_addresses:
         assert seen[name]["status"] == 200 and seen[name]["message"] in ("started", "success"), name
     assert seen["shared"] == [SHARED_IP]
     assert seen["refused"] == [404, "IP not found"]
+
+
+async def test_accounts_and_domains(packages: Path, api: Api) -> None:
+    seen = await drive(packages, api.server.base_url, api.server.api_key, DOMAIN, program="accounts.mjs")
+
+    assert seen["made"]["subaccount"]["name"] == "From JS" and seen["listed"] == ["From JS"]
+    assert (seen["shown"], seen["disabled"], seen["enabled"]) == ("open", "disabled", "open")
+    assert seen["twice"] == [400, "subaccount is already disabled"]
+    assert seen["limitSet"] == {"success": True}
+    assert seen["limit"] == {"limit": 5000, "current": 0, "period": "1m"}
+    assert seen["features"] == {"features": {"sending": {"enabled": True}, "validations": {"enabled": False}}}
+    assert seen["childDomain"] == "child.js.example" and seen["childSees"] == ["child.js.example"]
+    assert DOMAIN in seen["parentSees"] and "child.js.example" not in seen["parentSees"]
+    assert seen["destroyed"] == {"message": "Subaccount successfully deleted"}
+
+    assert seen["updated"] is True and seen["verified"] == "active"
+    assert seen["connection"]["require_tls"] is False and seen["changed"]["require_tls"] is True
+    assert seen["authority"]["changed"] is False and seen["selector"]["message"] == "DKIM selector changed"
+    assert seen["tracking"]["click"]["active"] is False
+    assert seen["clicks"]["message"] == "Domain tracking settings have been updated"
+    assert seen["login"]["message"] == "Created 1 credentials pair(s)"
+    assert f"jo@{DOMAIN}" in seen["logins"] and seen["password"]["message"] == "Password changed"
+    assert seen["gone"]["spec"] == f"jo@{DOMAIN}"
+    assert seen["keys"] == ["js1"] and seen["newKey"] == "js2" and seen["allKeys"] == ["js1", "js2"]
+    shown = (await api.get(f"/v4/domains/{DOMAIN}"))["domain"]
+    assert (shown["spam_action"], shown["web_scheme"], shown["web_prefix"]) == ("tag", "https", "links")
