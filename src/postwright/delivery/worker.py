@@ -325,6 +325,8 @@ class Delivery:
         for node in list(self._dead):
             back = await self._db.write(queue.recover_of, node, now, self._recorder.ambiguous_seconds)
             self._dead.discard(node)
+            if not back:
+                continue  # another process was faster, or it held nothing
             metering.lost(back)
             log.warning(
                 "a delivery process died; others take what it held", extra={"node": node, "count": back}
