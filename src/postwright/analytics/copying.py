@@ -4,10 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import obstore
-import pyarrow as pa
-from deltalake import DeltaTable
 from obstore.store import LocalStore, S3Store
 
+from . import engines
 from .table import APP
 
 Progress = Callable[[int, int], None]  # files so far, files in all
@@ -29,8 +28,10 @@ def copy_table(source: str, target: str, progress: Progress) -> tuple[int, int]:
         return 0, 0
     for name in [*(n for n in _names(old, _LOG) if n.endswith("_last_checkpoint")), *log]:
         obstore.put(new, name, obstore.get(old, name).bytes())
-    table = DeltaTable(target)
-    files = [action["path"] for action in pa.table(table.get_add_actions(flatten=True)).to_pylist()]
+    table = engines.deltalake.DeltaTable(target)
+    files = [
+        action["path"] for action in engines.arrow.table(table.get_add_actions(flatten=True)).to_pylist()
+    ]
     for number, name in enumerate(files, 1):
         obstore.put(new, name, obstore.get(old, name).bytes())
         progress(number, len(files))
@@ -42,7 +43,7 @@ def table_state(location: str) -> tuple[int, int]:
     store = _open(location, make=False)
     if store is None or not _names(store, _LOG):
         return 0, 0
-    table = DeltaTable(location)
+    table = engines.deltalake.DeltaTable(location)
     rows = table.to_pyarrow_dataset().count_rows()
     return rows, table.transaction_version(APP) or 0
 
