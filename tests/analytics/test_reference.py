@@ -179,7 +179,8 @@ def stage_events(bed: Bed, case: dict[str, Any]) -> tuple[str, int, list[dict[st
         if n in case["seals"]:
             bed.sealer.seal_now()
         if n in case["upkeeps"]:
-            bed.upkeep.run(at + DAY, Terms())
+            bed.upkeep.tidy(at + DAY, Terms())
+            bed.upkeep.settle(at + DAY)
     return account, base, listed
 
 

@@ -16,7 +16,7 @@ from . import engines
 from .columns import DAY, table
 from .retention import cut_log, terms
 from .table import Table
-from .upkeep import Upkeep
+from .upkeep import Upkeep, settle_apart
 
 log = logging.getLogger("postwright.analytics")
 
@@ -32,8 +32,10 @@ UPKEEP_SECONDS: Final = 600.0
 class Sealer:
     """Copies the log into the table. Several may run: of two with the same events one is refused."""
 
-    def __init__(self, settings: Settings, db: Db, clock: Clock) -> None:
+    def __init__(self, settings: Settings, db: Db, clock: Clock, *, apart: bool = False) -> None:
+        """`apart`: the heavy part of upkeep is done by processes of their own."""
         self._settings = settings
+        self._apart = apart
         self._db = db
         self._clock = clock
         self._table = Table(settings)
@@ -122,4 +124,9 @@ class Sealer:
             pass
         allowed = await self._db.read(terms, now)
         await cut_log(self._db, allowed, usual)
-        await asyncio.get_running_loop().run_in_executor(self._second, self._upkeep.run, now, allowed)
+        loop = asyncio.get_running_loop()
+        if await loop.run_in_executor(self._second, self._upkeep.tidy, now, allowed):
+            if self._apart:
+                await settle_apart(self._settings, now)
+            else:
+                await loop.run_in_executor(self._second, self._upkeep.settle, now)

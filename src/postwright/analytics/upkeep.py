@@ -4,7 +4,12 @@ While a day lasts its events come in small files, each in order for itself; thes
 over it is sorted as a whole, by account and time, so that whoever asks about one account reads only its part.
 """
 
+import asyncio
+import contextlib
 import logging
+import os
+import pickle
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import date
@@ -35,22 +40,31 @@ class Upkeep:
         self._spill = settings.data_dir / "analytics-spill"
         self._expired: date | None = None  # the day on which that was last done
 
-    def run(self, now: int, allowed: Terms) -> None:
-        """Do what there is to do."""
+    def tidy(self, now: int, allowed: Terms) -> bool:
+        """Do what is light; whether there is something to settle as well."""
         today = day_of(now)
         changed = self._merge(today)
         if self._expired != today:
             changed = self._expire(now, allowed) or changed
             self._expired = today
-        if self._unsettled(today):
-            self._spill.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with closing(self._engine()) as engine:
-                for day, files in self._unsettled(today).items():
-                    changed = self._settle(engine, day, files, is_over=day < today) or changed
         if changed:
-            self._table.vacuum(OLD_FILES_HOURS)
-            self._table.tidy_log()
-            self._table.drop_digests()
+            self._clean()
+        return bool(self._unsettled(today))
+
+    def settle(self, now: int) -> None:
+        """Put days in order and make digests: this takes a gigabyte of memory for a large day."""
+        today, changed = day_of(now), False
+        self._spill.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with closing(self._engine()) as engine:
+            for day, files in self._unsettled(today).items():
+                changed = self._settle(engine, day, files, is_over=day < today) or changed
+        if changed:
+            self._clean()
+
+    def _clean(self) -> None:
+        self._table.vacuum(OLD_FILES_HOURS)
+        self._table.tidy_log()
+        self._table.drop_digests()
 
     def _days(self) -> dict[date, list[File]]:
         days: dict[date, list[File]] = {}
@@ -113,3 +127,30 @@ class Upkeep:
         return engines.duckdb.connect(
             config={"threads": 1, "memory_limit": MEMORY, "temp_directory": str(self._spill)}
         )
+
+
+async def settle_apart(settings: Settings, now: int) -> None:
+    """`Upkeep.settle` in a process of its own, which gives the memory back and yields to all others."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", __name__, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL
+    )
+    try:
+        await process.communicate(pickle.dumps((settings, now)))
+    finally:
+        if process.returncode is None:
+            # What it has not committed is as if it had never begun.
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    if process.returncode:
+        log.warning("analytics: settling days failed", extra={"status": process.returncode})
+
+
+def _main() -> None:
+    os.nice(10)
+    settings, now = pickle.loads(sys.stdin.buffer.read())  # noqa: S301  from our own parent
+    Upkeep(settings).settle(now)
+
+
+if __name__ == "__main__":
+    _main()

@@ -103,7 +103,7 @@ async def run(
     evaluator = alerts.Evaluator(
         context.db, context.clock, Ledger(context.settings, context.db, context.clock)
     )
-    sealer = Sealer(context.settings, context.db, context.clock)
+    sealer = Sealer(context.settings, context.db, context.clock, apart=True)
     checker = domains.Checker(
         context.settings, context.installation, context.db, context.clock, context.vault
     )
