@@ -26,7 +26,7 @@ WAITING: Final = 64  # queries that may wait for their turn
 SECONDS: Final = 30.0  # a query may take
 MEMORY: Final = "512MB"
 SPILL: Final = "4GB"  # on disk, for large sorts
-READ: Final = 2_000  # events of the log at a time
+READ: Final = 500  # events of the log at a time
 FOREVER: Final = 250_000_000_000 * SECOND  # the year 9892, which dates can still write
 MAX_TAIL: Final = 256 * 2**20  # bytes of events behind the table that are held in memory
 MAX_HITS: Final = 5_000  # events of somebody that are looked up one by one
@@ -184,7 +184,9 @@ class Ledger:
     hold yet is read from the log and kept as columns, so that each event is converted once.
     """
 
-    def __init__(self, settings: Settings, db: Db, clock: Clock) -> None:
+    def __init__(self, settings: Settings, db: Db, clock: Clock, *, tail: int = MAX_TAIL) -> None:
+        """`tail`: how many bytes of events behind the table it may hold."""
+        self._most = tail
         self._settings = settings
         self._db = db
         self._clock = clock
@@ -277,7 +279,7 @@ class Ledger:
             at = new[-1].seq
             self._tail.append((at, table(new)))
             held += self._tail[-1][1].nbytes
-            if held > MAX_TAIL:
+            if held > self._most:
                 raise Behind
         if len(self._tail) > 50:
             # Many small pieces are slow to read.

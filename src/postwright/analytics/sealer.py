@@ -24,8 +24,13 @@ T = TypeVar("T")
 
 SEAL_EVENTS: Final = 20_000  # or until so many do
 LOOK_SECONDS: Final = 1.0
+SEAL_BYTES: Final = (
+    16 * 2**20
+)  # of JSON, or until so much does: an event of a message to thousands names them all
 BATCH: Final = 50_000  # events a commit at most
-READ: Final = 2_000
+BATCH_BYTES: Final = 32 * 2**20  # in columns, about
+READ: Final = 500
+SAMPLE: Final = 50  # events that tell how large they are
 UPKEEP_SECONDS: Final = 600.0
 
 
@@ -77,14 +82,16 @@ class Sealer:
 
     async def _turn(self) -> None:
         position = await self.position()
-        first = await self._db.read(events.read, position, 1)
+        first = await self._db.read(events.read, position, SAMPLE)
         if not first:
             return
         head = await self._db.read(events.head)
         old = self._clock.now() - first[0].at >= self._settings.analytics_seal_seconds * SECOND
-        if old or head - position >= SEAL_EVENTS:
-            while await self.seal():
-                pass
+        size = sum(len(event.data) for event in first) / len(first) * (head - position)
+        if old or head - position >= SEAL_EVENTS or size >= SEAL_BYTES:
+            # What comes meanwhile is the next turn's: a commit for each handful would never end.
+            while position < head and await self.seal():
+                position = await self.position()
 
     async def _thread(self, fn: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, fn, *args)
@@ -102,10 +109,14 @@ class Sealer:
         before = position = self._table.version().position
         # Piece by piece: an event weighs ten times as much as an object as it does in columns.
         pieces: list[Any] = []
-        found = 0
-        while found < BATCH and (new := self._db.read_now(events.read, position, READ)):
+        found = size = 0
+        while found < BATCH and size < BATCH_BYTES:
+            new = self._db.read_now(events.read, position, READ)
+            if not new:
+                break
             pieces.append(table(new))
             found += len(new)
+            size += pieces[-1].nbytes
             position = new[-1].seq
         if not found:
             return False

@@ -64,6 +64,7 @@ SWEEP_SECONDS = 1800.0  # between looks at all large bodies
 PAUSE_SECONDS = 1.0
 DNS_SECONDS = 10.0  # between looks for domains and keys that are due
 NODE_SECONDS = 86400  # processes that ended are known for so long
+TAIL = 64 * 2**20  # bytes of events that are not in the event table yet, for judging thresholds
 ALERT_SECONDS = 15.0  # between looks for thresholds that are due
 PROJECTIONS: tuple[events.Projection, ...] = (
     SuppressionProjection(),
@@ -101,7 +102,7 @@ async def run(
     )
     teller = alert_sender(context)
     evaluator = alerts.Evaluator(
-        context.db, context.clock, Ledger(context.settings, context.db, context.clock)
+        context.db, context.clock, Ledger(context.settings, context.db, context.clock, tail=TAIL)
     )
     sealer = Sealer(context.settings, context.db, context.clock, apart=True)
     checker = domains.Checker(
