@@ -64,7 +64,7 @@ SWEEP_SECONDS = 1800.0  # between looks at all large bodies
 PAUSE_SECONDS = 1.0
 DNS_SECONDS = 10.0  # between looks for domains and keys that are due
 NODE_SECONDS = 86400  # processes that ended are known for so long
-TAIL = 64 * 2**20  # bytes of events that are not in the event table yet, for judging thresholds
+TAIL = 32 * 2**20  # bytes of events that are not in the event table yet, for judging thresholds
 ALERT_SECONDS = 15.0  # between looks for thresholds that are due
 PROJECTIONS: tuple[events.Projection, ...] = (
     SuppressionProjection(),
