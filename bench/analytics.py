@@ -137,7 +137,7 @@ def median(fn, times=5):
         fn()
         took.append((time.perf_counter() - began) * 1000)
         used.append((time.process_time() - cpu) * 1000)
-    return f"{statistics.median(took):.0f} ({statistics.median(used):.0f})"
+    return f"{statistics.median(took):.1f} ({statistics.median(used):.1f})"
 
 
 def sealing(folder):
@@ -195,8 +195,8 @@ def others(args, folder, engine, held, person, account):
             searched, newest = f"{mine} AND recipient = '{person}' {last}", f"{mine} {last}"
             return {
                 name: [
-                    median(lambda s=store, q=q: s.execute(q).fetchall(), 1)
-                    for q in (grouped, "SELECT 1", "SELECT 1", searched, newest)
+                    median(lambda s=store, q=q: s.execute(q).fetchall(), 1) if q else "-"
+                    for q in (grouped, "", "", searched, newest)
                 ]
                 for name, store in (("SQLite", lite), ("PostgreSQL", pg))
             }
