@@ -9,10 +9,11 @@ from typing import Any
 
 import aiohttp
 
+from postwright.testing.dns import FakeDns
 from postwright.testing.server import Server
 from postwright.testing.sink import Sink
 
-from .conftest import Api, wait_for
+from .conftest import DOMAIN, Api, wait_for
 
 COLD, WARM, POOLED = "127.0.0.21", "127.0.0.22", "127.0.0.23"
 NAMES = {COLD: "a.example.com", WARM: "b.example.com", POOLED: "c.example.com"}
@@ -91,3 +92,51 @@ async def test_pools_wishes_and_a_cap_among_three_processes(
 
     event = (await wait_for(told, "event"))[0]
     assert event["envelope"]["sending-ip"] == POOLED and event["envelope"]["i-ip-pool-id"] == pool
+
+
+async def test_figures_choose_the_pool_and_dns_is_looked_at(
+    start_server: Any, settings: dict[str, str], http: aiohttp.ClientSession, sink: Sink, fake_dns: FakeDns
+) -> None:
+    """The processes do by themselves what it takes: they count, look and judge."""
+    fake_dns.set_ptr(WARM, NAMES[WARM])
+    fake_dns.set(NAMES[WARM], "A", WARM)
+    fake_dns.set("22.0.0.127.bl.test", "A", "127.0.0.2")
+    more = {"dns": fake_dns.address, "blocklists": "bl.test", "address_check_seconds": "1"}
+    api = Api(await start_server(**settings | more, source_ips=DECLARED), http)
+    pools = {"good_reputation": WARM, "poor_reputation": POOLED, "new_senders": COLD}
+    await ok(api, "POST", "/v3/dynamic_pools/all", data=pools)
+    sink.fail("gone", 550, "5.1.1 No such user")
+    for n in range(26):
+        await api.send(to=f"gone@site{n}.test")
+    domain = "/v1/dynamic_pools/domains/" + DOMAIN
+
+    async def counted() -> Any:
+        found = await api.get(f"{domain}/preview")
+        return found if found["results"]["processed_count"]["value"] == 26 else None
+
+    found = await wait_for(counted, "figures of 26 messages")
+    assert found["results"]["bounce_rate"] == {"value": 1.0, "band": "dynamic_poor"}
+    await ok(api, "POST", f"/v3/domains/{DOMAIN}/dynamic_pools")
+    await asyncio.sleep(1.5)
+    await api.send()
+    assert (await sink.wait(1))[0].peer == POOLED
+    await ok(api, "PUT", f"{domain}/override", data={"pool": "dynamic_good"})
+    await asyncio.sleep(1.5)
+    await api.send()
+    assert (await sink.wait(2))[1].peer == WARM
+
+    async def looked_at() -> Any:
+        shown = (await api.get(f"/postwright/v1/ips/{WARM}/checks"))["items"]
+        return {each["check"]: each["outcome"] for each in shown}
+
+    assert await wait_for(looked_at, "a look") == {
+        "ptr": "valid",
+        "ehlo": "valid",
+        "blocklist:bl.test": "listed",
+    }
+    fake_dns.remove("22.0.0.127.bl.test")
+
+    async def off() -> Any:
+        return (await looked_at())["blocklist:bl.test"] == "clear"
+
+    await wait_for(off, "a look that finds it off the list", 30)
