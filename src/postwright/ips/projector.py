@@ -20,11 +20,17 @@ class _Envelope(msgspec.Struct):
     sending_ip: str = msgspec.field(name="sending-ip", default="")
 
 
+class _Flags(msgspec.Struct):
+    delayed: bool = msgspec.field(name="is-delayed-bounce", default=False)
+    test: bool = msgspec.field(name="is-test-mode", default=False)
+
+
 class _Told(msgspec.Struct):
     """The members of an event that count here."""
 
     envelope: _Envelope = msgspec.field(default_factory=_Envelope)
     reason: str = ""
+    flags: _Flags = msgspec.field(default_factory=_Flags)
 
 
 _decode = msgspec.json.Decoder(_Told).decode
@@ -55,6 +61,8 @@ class ReputationProjection(Projection):
 
 
 def _figures(entry: Entry, told: _Told) -> Figures | None:
+    if told.flags.test:
+        return None  # it was not sent, and earns nothing
     if entry.name == "delivered":
         return Figures(processed=1)
     if entry.name == "complained":
@@ -64,4 +72,7 @@ def _figures(entry: Entry, told: _Told) -> Figures | None:
         return Figures(blocked=1) if blocked else None
     if told.reason.startswith("suppress-"):
         return None  # it was not sent
-    return Figures(processed=1, bounced=int(told.reason == "bounce"), blocked=blocked)
+    # What bounced after it was delivered is counted already.
+    return Figures(
+        processed=int(not told.flags.delayed), bounced=int(told.reason == "bounce"), blocked=blocked
+    )
