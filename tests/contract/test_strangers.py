@@ -11,6 +11,7 @@ from postwright.apps.concepts import CONTROLLERS
 from postwright.apps.planned import served_operations
 from postwright.capture import service as inbox
 from postwright.kernel.db import Db
+from postwright.webhooks.projector import WebhookProjection
 from tests.world import World, world
 
 IP, POOLED, WARMED, SPARE = (f"192.0.2.{number}" for number in range(10, 14))
@@ -20,6 +21,7 @@ OTHERS = {
     "/v1/alerts/slack/channels/{}": "a channel of the account's own Slack team",
     "/v1/ip_pools/{}": "another name of /v3/ip_pools",
     "/panel/": "pages",
+    "/postwright/v1/accounts/{}/retention": "set by the operator, for every account",
 }
 # What is sent along, where something must be.
 FIELDS: dict[str, dict[str, Any]] = {
@@ -73,7 +75,7 @@ async def things(api: World) -> dict[str, dict[str, str]]:
     rows = "address\n" + "".join(f"m{n}@example.com\n" for n in range(150))
     upload = await made(f"/v3/lists/{address}/members.csv", files={"members": ("m.csv", rows.encode())})
     await made("/v5/sandbox/auth_recipients", data={"email": "eve@example.com"})
-    hook = await made("/v1/webhooks", data={"url": "http://127.0.0.1:8099/", "event_types": "opened"})
+    hook = await made("/v1/webhooks", data={"url": "http://127.0.0.1:8099/", "event_types": "accepted"})
     told = {"event_type": "send_alert", "channel": "email", "settings": {"emails": ["a@example.com"]}}
     setting = await made("/v1/alerts/settings/events", json=told)
     for kind, metric in (("alerts/send", "delivered_rate"), ("limits", "delivered_count")):
@@ -89,6 +91,14 @@ async def things(api: World) -> dict[str, dict[str, str]]:
     await made("/postwright/v1/users", data={"email": "ann@example.com", "name": "Ann", "role": "basic"})
     user = (await api.ok("GET", "/v5/users"))["users"][0]["id"]
     rule = (await made("/postwright/v1/queue/pause", data={"recipient_domain": "example.com"}))["rules"][0]
+    scripted = (
+        await made("/postwright/v1/capture/rules", data={"recipient": "no@example.com", "do": "bounce"})
+    )["rule"]
+    await WebhookProjection().catch_up(api.db)  # its beginning
+    form = {"from": f"a@{api.one.domain}", "to": "x@example.com", "text": "x"}
+    await made("/v3/{d}/messages", data=form)
+    await WebhookProjection().catch_up(api.db)
+    call = (await api.ok("GET", "/postwright/v1/webhooks/calls"))["items"][0]
     head = {"subject": "x"}
     sender = f"bounce@{api.one.domain}"
     await api.db.write(inbox.keep, api.clock.now(), sender, ["a@example.com"], head, b"x")
@@ -117,6 +127,9 @@ async def things(api: World) -> dict[str, dict[str, str]]:
         "/v5/users/": {"user_id": user},
         "/postwright/v1/users/": {"user_id": user},
         "/postwright/v1/queue/rules/": {"number": str(rule["id"])},
+        "/postwright/v1/ips/": {"ip": IP},
+        "/postwright/v1/capture/rules/": {"number": str(scripted["id"])},
+        "/postwright/v1/webhooks/calls/": {"number": str(call["id"])},
         "/postwright/v1/capture/messages/": {"number": str(captured["id"])},
     }
 
