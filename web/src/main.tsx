@@ -34,6 +34,9 @@ const cache: QueryClient = new QueryClient({
   }),
 });
 
+// The page that was asked for is fetched while it is still found out who asks.
+void pages.find((page) => page.path === (location.pathname.replace(/^\/panel\/?/, "/") || "/"))?.load();
+
 const routes: [string, ComponentType][] = pages.map((page) => [page.path, lazy(page.load)]);
 
 function Missing() {
