@@ -137,7 +137,7 @@ function Reasons({ period }: { period: string }) {
 function Blocklists({ period }: { period: string }) {
   const { data, error } = useReasons(period);
   // Nothing can be delivered to a blocklist or filter, and their figure says so.
-  const listed = data?.items.filter((row) => row.category === "IP-BLOCK" || row.metrics.delivered_smtp_count === null);
+  const listed = data?.items.filter((row) => row.category === "BLACKLISTED" || row.metrics.delivered_smtp_count === null);
   return (
     <Table<Reason>
       name="Blocklists"
