@@ -30,4 +30,11 @@ export const pages: Page[] = [
   { path: "/templates", title: "Templates", group: "Content", words: "handlebars versions preview", load: () => import("./templates") },
   { path: "/templates/:name", title: "Template", load: () => import("./template") },
   { path: "/webhooks", title: "Webhooks", group: "Content", words: "calls retry replay signature hooks http", load: () => import("./webhooks") },
+  { path: "/lists", title: "Mailing lists", group: "Audience", words: "members subscribers", load: () => import("./lists") },
+  { path: "/lists/:address", title: "Mailing list", load: () => import("./list") },
+  { path: "/people", title: "People and subaccounts", group: "Account", words: "users roles invite subaccounts", load: () => import("./people") },
+  { path: "/audit", title: "Audit log", group: "Account", words: "changes who history", load: () => import("./audit") },
+  { path: "/alerts", title: "Alerts", group: "Account", words: "thresholds notifications", load: () => import("./alerts") },
+  { path: "/ips", title: "Addresses and pools", group: "Sending", words: "ip pools warmup warm-up dynamic blocklists ptr", load: () => import("./ips") },
+  { path: "/system", title: "System", group: "Account", words: "doctor disk certificates nodes backups health", load: () => import("./system") },
 ];
