@@ -40,6 +40,16 @@ async def test_the_state_of_a_plan(api: World) -> None:
     assert (shown["stage_limit"], shown["hourly_limit"], shown["total_stages"]) == (200, 20, 28)
     assert (shown["sent_within_stage"], shown["throttle"], shown["stage_history"]) == ("0%", 100, [])
     assert shown["plan_started_at"].endswith("Z")
+    plan = await api.ok("GET", f"/postwright/v1/ip_warmups/{IPS[0]}/plan")
+    assert (plan["ip"], plan["stage_number"], plan["limits"][0], plan["limits"][-1]) == (
+        IPS[0],
+        1,
+        200,
+        200_000,
+    )
+    assert plan["limits"] == sorted(plan["limits"]) and len(plan["limits"]) == 28
+    stranger = await api.call("GET", f"/postwright/v1/ip_warmups/{IPS[0]}/plan", key=api.two.key)
+    assert stranger.status_code == 404
     listed = await api.ok("GET", "/v3/ip_warmups")
     assert listed["items"][0]["ip"] == IPS[0]
     assert listed["items"][0]["stage_volume_limit"] == 200

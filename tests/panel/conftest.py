@@ -46,7 +46,9 @@ async def panel(
     """The panel of a server in capture mode, shared by all tests: a test says what it looks at by names of its own."""
     async with (
         _started(
-            tmp_path_factory.mktemp("capture"), migrated, source_ips="127.0.0.2=mx.example.com"
+            tmp_path_factory.mktemp("capture"),
+            migrated,
+            source_ips="127.0.0.2=mx.example.com,127.0.0.3=mx2.example.com",
         ) as server,
         opened(server, browser) as found,
     ):

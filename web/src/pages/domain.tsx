@@ -1,6 +1,6 @@
 // One domain: its records, keys, settings and certificate.
 import { useState } from "react";
-import { Link, useLocation, useParams } from "wouter";
+import { Link, useLocation } from "wouter";
 
 import { call, queries } from "../api/client";
 import { seg, send, useRefresh } from "../api/lists";
@@ -8,6 +8,7 @@ import { Ago, Badge, Button, Facts, Field, Head, Loading, Problem } from "../ui/
 import { Ask } from "../ui/Dialog";
 import { Tabs } from "../ui/Tabs";
 import { Told } from "../ui/Told";
+import { useParam } from "../ui/url";
 import { Certificate } from "./domain/Certificate";
 import { Keys } from "./domain/Keys";
 import { Records } from "./domain/Records";
@@ -15,7 +16,7 @@ import { Settings } from "./domain/Settings";
 import { STATE_TONES } from "./domains";
 
 export default function Domain() {
-  const name = useParams<{ name: string }>().name ?? "";
+  const name = useParam("name");
   const { data, error, refetch } = queries.useQuery("get", "/v4/domains/{domain}", { params: { path: { domain: name } } });
   const checks = queries.useQuery("get", "/postwright/v1/domains/{domain}/checks", { params: { path: { domain: name } } });
   const refresh = useRefresh();

@@ -1,6 +1,6 @@
 // One mailing list and its members.
 import { useState } from "react";
-import { Link, useLocation, useParams } from "wouter";
+import { Link, useLocation } from "wouter";
 
 import { call, curl } from "../api/client";
 import { seg, send, useGet, usePages, useRefresh } from "../api/lists";
@@ -10,13 +10,13 @@ import { Ask } from "../ui/Dialog";
 import { SearchField } from "../ui/SearchField";
 import { Table } from "../ui/Table";
 import { Told } from "../ui/Told";
-import { useFilters } from "../ui/url";
+import { useFilters, useParam } from "../ui/url";
 import { ACCESS, REPLIES, type MailingList } from "./lists";
 
 type Member = components["schemas"]["MemberInfo"];
 
 export default function List() {
-  const address = useParams<{ address: string }>().address ?? "";
+  const address = useParam("address");
   const path = `/v3/lists/${seg(address)}`;
   const one = useGet<{ list: MailingList }>(path);
   const [filters, change] = useFilters();

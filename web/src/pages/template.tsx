@@ -1,6 +1,6 @@
 // One template: its versions, and the one that is looked at.
 import { useState } from "react";
-import { Link, useLocation, useParams } from "wouter";
+import { Link, useLocation } from "wouter";
 
 import { seg, send, useGet, useRefresh } from "../api/lists";
 import type { components } from "../api/schema";
@@ -8,7 +8,7 @@ import { Ago, Badge, Button, Card, Choice, Field, Head, Loading, Problem } from 
 import { diff } from "../ui/diff";
 import { Ask } from "../ui/Dialog";
 import { Table } from "../ui/Table";
-import { href, useFilters } from "../ui/url";
+import { href, useFilters, useParam } from "../ui/url";
 import { Editor } from "./template/Editor";
 import { useOwner } from "./template/owner";
 
@@ -16,7 +16,7 @@ export type Version = components["schemas"]["Version"];
 type Template = components["schemas"]["postwright.templates.schemas.Template"];
 
 export default function TemplatePage() {
-  const name = useParams<{ name: string }>().name ?? "";
+  const name = useParam("name");
   const [filters, change] = useFilters();
   const owner = useOwner();
   const path = owner.ofAccount || owner.domain ? `${owner.path}/${seg(name)}` : null;

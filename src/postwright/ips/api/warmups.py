@@ -12,7 +12,7 @@ from .. import warmup
 from ..addresses import need_dedicated
 from ..errors import BadIp, IpNotFound, WarmupNotFound
 from ..schemas.addresses import Done
-from ..schemas.warmups import WarmupDetails, WarmupItem, WarmupQuery, Warmups, WarmupShown
+from ..schemas.warmups import WarmupDetails, WarmupItem, WarmupPlan, WarmupQuery, Warmups, WarmupShown
 from ..store import warmups as store
 
 
@@ -52,6 +52,17 @@ class WarmupPlans(Controller):
         """Show how far an address has come."""
         state = await db.read(_one, principal.account_id, ip)
         return WarmupShown(WarmupDetails.about(state, warmup.limits(settings.warmup_plan), clock.now()))
+
+    @get(
+        "/postwright/v1/ip_warmups/{ip:str}/plan",
+        id="ip_warmups.plan",
+        access=Area.IPS,
+        errors=(WarmupNotFound, IpNotFound),
+    )
+    async def plan(self, principal: Principal, ip: str, db: Db, settings: Settings) -> WarmupPlan:
+        """Show the limits of all days of an address's plan, and which of them it has come to (the first is 1)."""
+        state = await db.read(_one, principal.account_id, ip)
+        return WarmupPlan(state.address, state.stage, list(warmup.limits(settings.warmup_plan)))
 
     @post("/v3/ip_warmups/{ip:str}", id="ip_warmups.start", access=Area.IPS, errors=(BadIp, IpNotFound))
     async def start(self, principal: Principal, ip: str, db: Db, clock: Clock) -> Done:

@@ -54,6 +54,14 @@ def _warmup(state: State, plan: Sequence[int], now: int) -> dict[str, Any]:
     }
 
 
+class WarmupPlan(msgspec.Struct):
+    """Messages a day, one number for each day that ends well."""
+
+    ip: str
+    stage_number: int
+    limits: list[int]
+
+
 class Warmups(msgspec.Struct):
     """Addresses that are being warmed up."""
 

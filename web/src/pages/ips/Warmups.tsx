@@ -62,10 +62,10 @@ export function Warmups() {
 
 function Curve({ ip }: { ip: string }) {
   const { data, error } = useGet<{ details: components["schemas"]["WarmupDetails"] }>(`/v3/ip_warmups/${seg(ip)}`);
+  const whole = useGet<components["schemas"]["WarmupPlan"]>(`/postwright/v1/ip_warmups/${seg(ip)}/plan`);
   const plan = data?.details;
-  if (!plan) return <Problem error={error} />;
-  const stages = plan.stage_history.map((stage) => stage.limit);
-  const limits = [...stages, plan.stage_volume_limit];
+  if (!plan) return <Problem error={error ?? whole.error} />;
+  const limits = whole.data?.limits ?? [];
   return (
     <Card title={`The curve of ${ip}`} actions={plan.held ? <Badge tone="warn">{plan.held}</Badge> : undefined}>
       <Facts
@@ -76,7 +76,18 @@ function Curve({ ip }: { ip: string }) {
           ["Last step", <Ago time={plan.plan_last_updated_at} />],
         ]}
       />
-      <Chart label={`Limits of ${ip} by day`} kind="bar" labels={limits.map((_, index) => `Day ${index + 1}`)} series={[{ name: "Messages a day", values: limits }]} />
+      {limits.length > 0 && (
+        <Chart
+          label={`Limits of ${ip} by day`}
+          kind="bar"
+          stacked
+          labels={limits.map((_, index) => `Day ${index + 1}`)}
+          series={[
+            { name: "Reached", values: limits.map((limit, index) => (index < plan.stage_number ? limit : 0)), color: 2 },
+            { name: "To come", values: limits.map((limit, index) => (index < plan.stage_number ? 0 : limit)), color: 1 },
+          ]}
+        />
+      )}
     </Card>
   );
 }
