@@ -18,7 +18,8 @@ export type Time = number | string | null | undefined;
 export function date(time: Time): Date | null {
   if (time === null || time === undefined || time === "") return null;
   const found = new Date(typeof time === "number" ? time * 1000 : zoned(time));
-  return Number.isNaN(found.valueOf()) ? null : found;
+  // The year 1 is how programs in Go write that there is no time.
+  return Number.isNaN(found.valueOf()) || found.getUTCFullYear() < 1970 ? null : found;
 }
 
 // Some operations give UTC without saying so.
