@@ -65,7 +65,7 @@ function Group({ title, rows, path }: { title: string; rows?: Record[]; path: st
           { name: "Expected", cell: (row) => <WithCopy text={row.value} what="value" />, text: (row) => row.value },
           {
             name: "Found",
-            cell: (row) => (row.cached.length ? row.cached.map((each) => <code key={each}>{each} </code>) : "nothing"),
+            cell: (row) => (row.cached.length ? row.cached.map((each) => <code key={each}>{each} </code>) : <Badge>nothing</Badge>),
             text: (row) => row.cached.join(" "),
           },
         ]}
