@@ -1,5 +1,7 @@
 """Days that are over: in order, with what is kept beside their files; answers do not change by it."""
 
+import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,8 @@ import pytest
 from deltalake import DeltaTable
 from pyarrow import parquet
 
-from postwright.analytics import digests
+from postwright.analytics import Sealer, digests
+from postwright.analytics.upkeep import settle_apart
 from tests.analytics.conftest import DAY, HOUR, START, Stage
 from tests.analytics.test_logs import RANGE, numbers, told, where
 
@@ -58,6 +61,32 @@ async def test_a_day_that_is_over_is_put_in_order(stage: Stage) -> None:
     await stage.sealer.upkeep()
     assert set(names) & set(beside(stage)) == set(names)
     assert len(beside(stage)) == 2 * len(names)
+
+
+async def test_a_process_of_its_own_does_the_same(stage: Stage) -> None:
+    for n in range(3):
+        await seal_one_by_one(stage, (START + n * HOUR, told(n)))
+    stage.api.clock.advance(DAY / 1e6)
+    apart = Sealer(stage.api.context.settings, stage.api.db, stage.api.clock, apart=True)
+    await apart.upkeep()
+    assert len(DeltaTable(location(stage)).file_uris()) == 1
+    assert numbers(await stage.logs(**RANGE)) == [2, 1, 0]
+    # Nothing to do: no process is started.
+    version = DeltaTable(location(stage)).version()
+    await apart.upkeep()
+    assert DeltaTable(location(stage)).version() == version
+
+
+async def test_a_stop_does_not_wait_for_it(stage: Stage) -> None:
+    for n in range(3):
+        await seal_one_by_one(stage, (START + n * HOUR, told(n)))
+    stop = asyncio.Event()
+    stop.set()
+    began = time.monotonic()
+    await settle_apart(stage.api.context.settings, START + 2 * DAY, stop)
+    assert time.monotonic() - began < 5
+    assert len(DeltaTable(location(stage)).file_uris()) == 3
+    assert numbers(await stage.logs(**RANGE)) == [2, 1, 0]
 
 
 async def test_figures_are_the_same_from_sums(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,9 +56,11 @@ class Sealer:
         # Sealing does not wait for a day that is being sorted.
         self._upkeep = Upkeep(settings)
         self._second = ThreadPoolExecutor(1, "upkeep")
+        self._stop = asyncio.Event()
 
     async def run(self, stop: asyncio.Event, wanted: Callable[[], bool] = lambda: True) -> None:
         """Seal and keep the table in order until `stop`, while that is `wanted` of this process."""
+        self._stop = stop
         try:
             await asyncio.gather(
                 self._repeat(self._turn, LOOK_SECONDS, stop, wanted),
@@ -148,6 +150,6 @@ class Sealer:
         loop = asyncio.get_running_loop()
         if await loop.run_in_executor(self._second, self._upkeep.tidy, now, allowed):
             if self._apart:
-                await settle_apart(self._settings, now)
+                await settle_apart(self._settings, now, self._stop)
             else:
                 await loop.run_in_executor(self._second, self._upkeep.settle, now)

@@ -129,20 +129,24 @@ class Upkeep:
         )
 
 
-async def settle_apart(settings: Settings, now: int) -> None:
-    """`Upkeep.settle` in a process of its own, which gives the memory back and yields to all others."""
+async def settle_apart(settings: Settings, now: int, stop: asyncio.Event) -> None:
+    """`Upkeep.settle` in a process of its own, which gives the memory back and yields to all others.
+
+    At `stop` it is killed: what it has not committed is as if it had never begun.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", __name__, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL
     )
+    working = asyncio.create_task(process.communicate(pickle.dumps((settings, now))))
+    stopping = asyncio.create_task(stop.wait())
     try:
-        await process.communicate(pickle.dumps((settings, now)))
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        if process.returncode is None:
-            # What it has not committed is as if it had never begun.
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    if process.returncode:
+        stopping.cancel()
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await working
+    if process.returncode and not stop.is_set():
         log.warning("analytics: settling days failed", extra={"status": process.returncode})
 
 
