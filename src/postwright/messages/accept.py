@@ -14,7 +14,7 @@ from postwright import accounts, domains, events, habits, ips, lists, queue
 from postwright.domains import Sendable
 from postwright.kernel import failpoints
 from postwright.kernel.clock import SECOND, Clock
-from postwright.kernel.db import Db, Write
+from postwright.kernel.db import Db, Read, Write
 from postwright.kernel.errors import Refused
 from postwright.kernel.ids import Sequence, hex_id
 from postwright.kernel.metrics import Counter, Histogram
@@ -109,6 +109,19 @@ class Acceptor:
             for name, value in told:
                 tell(name, value)
         return message_id
+
+    async def preview(self, draft: Draft, origin: Origin) -> Meta:
+        """What `accept` would store, with nothing stored or spent. Raises Refused as `accept` would."""
+        now = self.clock.now()
+        meta = self._meta(draft, origin, 0, now, draft.options.deliver_at or now)
+        return await self._db.read(self._look, meta, draft, self._tracking_url or origin.base_url)
+
+    def _look(self, tx: Read, meta: Meta, draft: Draft, fallback: str) -> Meta:
+        domain = self._may_send(tx, meta, draft.targets)
+        meta.tracking = make_plan(
+            domain, draft.options.tracking, fallback=fallback, variables=draft.unsubscribe_variables
+        )
+        return meta
 
     async def _accept(self, draft: Draft, origin: Origin) -> str:
         now = self.clock.now()
@@ -211,7 +224,7 @@ class Acceptor:
             domains.spend(tx, now, self._vault, meta.domain_id, domain, meta.account_id, len(targets))
         return meta.message_id
 
-    def _may_send(self, tx: Write, meta: Meta, targets: list[Target]) -> Sendable:
+    def _may_send(self, tx: Read, meta: Meta, targets: list[Target]) -> Sendable:
         """The domain's own state, read in the transaction: what is true now decides, not what was cached."""
         domain = domains.sendable(tx, meta.domain_id)
         if domain is None:
@@ -283,7 +296,7 @@ class Acceptor:
         )
 
 
-def _all_agreed(tx: Write, meta: Meta, targets: list[Target]) -> bool:
+def _all_agreed(tx: Read, meta: Meta, targets: list[Target]) -> bool:
     return accounts.all_agreed(tx, meta.account_id, [target.address.spec for target in targets])
 
 

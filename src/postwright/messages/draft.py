@@ -72,20 +72,17 @@ class Form(msgspec.Struct, kw_only=True):
 
 def from_form(form: Form, options: Options, domain: str, new_id: str, now: int) -> Draft:
     """A draft of a form. `new_id` is the Message-Id unless the sender chose one. Raises errors.py's refusals."""
-    sender = _addresses("from", [form.from_])
+    sender = addresses("from", [form.from_])
     if not sender:
         raise BadParameter("from parameter is missing")
-    to, cc, bcc = (_addresses(n, v) for n, v in (("to", form.to), ("cc", form.cc), ("bcc", form.bcc)))
+    to, cc, bcc = (addresses(n, v) for n, v in (("to", form.to), ("cc", form.cc), ("bcc", form.bcc)))
     if not to:
         raise NoRecipients
     if form.text is None and form.html is None and form.amp is None:
         raise BadParameter(
             "Need at least one of 'text', 'html', 'amp-html' or 'template' parameters specified"
         )
-    try:
-        check_value(form.subject)
-    except HeaderError as wrong:
-        raise BadParameter(f"subject parameter is not valid: {wrong}") from wrong
+    check_subject(form.subject)
     targets = _targets(to, cc, bcc, options)
     own = {name.lower() for name, _ in options.headers}
     headers = [("Date", format_date(now // 1_000_000))] if "date" not in own else []
@@ -164,7 +161,7 @@ def from_mime(
         raise Looping
     present = {name.lower(): value for name, value in reversed(head)}
     # Undecoded: a comma in an encoded name separates nothing.
-    sender = _addresses("from", [present.get("from", "")])
+    sender = addresses("from", [present.get("from", "")])
     if not sender:
         raise BadParameter("from parameter is missing")
     if not recipients:
@@ -273,13 +270,22 @@ def headers_value(headers: list[tuple[str, str]], name: str) -> str:
 
 def envelope(to: list[str]) -> list[Address]:
     """The envelope recipients named in `to`. Raises errors.py's refusals."""
-    recipients = _distinct(_addresses("to", to))
+    recipients = _distinct(addresses("to", to))
     if not recipients:
         raise NoRecipients
     return recipients
 
 
-def _addresses(field: str, values: list[str]) -> list[Address]:
+def check_subject(text: str) -> None:
+    """Raises BadParameter where a text cannot be a subject."""
+    try:
+        check_value(text)
+    except HeaderError as wrong:
+        raise BadParameter(f"subject parameter is not valid: {wrong}") from wrong
+
+
+def addresses(field: str, values: list[str]) -> list[Address]:
+    """The addresses in all values of a field. Raises BadParameter, TooManyRecipients."""
     found: list[Address] = []
     for value in values:
         if not value.strip():

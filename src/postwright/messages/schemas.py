@@ -67,6 +67,41 @@ class Sent(msgspec.Struct):
     message: str = "Queued. Thank you."
 
 
+class ExplainedField(msgspec.Struct):
+    """One field of a request: `accepted`, `ignored` or `refused`, why, and what it is understood as."""
+
+    name: str
+    state: str
+    why: str
+    understood: Any = None
+
+
+class ExplainedCopy(msgspec.Struct):
+    """What one recipient gets, before links are tracked and the message is signed."""
+
+    address: str
+    suppressed: str | None  # why it is not written to
+    mailing_list: bool  # then its members get it
+    headers: list[tuple[str, str]]
+    text: str | None
+    html: str | None
+    size: int
+
+
+class Explained(msgspec.Struct, kw_only=True):
+    """What a send with these fields would be answered, and what would be sent. Of the recipients the first 20."""
+
+    accepted: bool
+    status: int
+    message: str
+    fields: list[ExplainedField]
+    recipients_total: int = 0
+    size: int = 0
+    leaves: str = ""  # when it is due
+    tracking: Any = None  # what is done to each copy; null: nothing
+    recipients: list[ExplainedCopy] = []
+
+
 class Resend(msgspec.Struct):
     """To whom a stored message goes again; of a batch message, with these recipient variables."""
 

@@ -14,7 +14,7 @@ from postwright.mail.mime import parse_head
 from postwright.templates import RenderFailed, TemplateMissing
 
 from ..accept import Acceptor, Origin, new_message_id
-from ..draft import Form
+from ..draft import Draft, Form
 from ..draft import envelope as envelope_of
 from ..errors import BadParameter, OptionsTooLarge, SendingRefused, TooManyRecipients
 from ..headers import options_of
@@ -57,25 +57,7 @@ class Sending(Controller):
         base_url: str,
     ) -> Sent:
         """Send a message made of the given fields."""
-        now = acceptor.clock.now()
-        raw = keyed(request) | option_fields(fields)
-        options = parse(raw, now, tenant.domain.message_ttl)
-        if not fields.from_.strip() and options.template is None:
-            raise BadParameter("from parameter is missing")
-        form = Form(
-            from_=fields.from_,
-            to=fields.to,
-            cc=fields.cc,
-            bcc=fields.bcc,
-            subject=fields.subject,
-            text=fields.text or None,
-            html=fields.html or None,
-            amp=fields.amp_html or None,
-            attachments=_parts(fields.attachment),
-            inlines=_parts(fields.inline),
-        )
-        new_id = new_message_id(now, tenant.name)
-        draft = await form_draft(db, _owner(tenant), form, options, new_id, now)
+        draft = await drafted(request, tenant, fields, db, acceptor)
         message_id = await acceptor.accept(
             draft, origin(request, tenant, base_url), partial(reply_header, request)
         )
@@ -109,6 +91,29 @@ class Sending(Controller):
             draft, origin(request, tenant, base_url), partial(reply_header, request)
         )
         return Sent(f"<{message_id}>")
+
+
+async def drafted(
+    request: HttpRequest, tenant: DomainScope, fields: SendForm, db: Db, acceptor: Acceptor
+) -> Draft:
+    """The draft of a form. Raises what sending raises for its form."""
+    now = acceptor.clock.now()
+    options = parse(keyed(request) | option_fields(fields), now, tenant.domain.message_ttl)
+    if not fields.from_.strip() and options.template is None:
+        raise BadParameter("from parameter is missing")
+    form = Form(
+        from_=fields.from_,
+        to=fields.to,
+        cc=fields.cc,
+        bcc=fields.bcc,
+        subject=fields.subject,
+        text=fields.text or None,
+        html=fields.html or None,
+        amp=fields.amp_html or None,
+        attachments=_parts(fields.attachment),
+        inlines=_parts(fields.inline),
+    )
+    return await form_draft(db, _owner(tenant), form, options, new_message_id(now, tenant.name), now)
 
 
 def origin(request: HttpRequest, tenant: DomainScope, base_url: str) -> Origin:
