@@ -1,4 +1,4 @@
-# make serve | test | lint | panel | check-panel | coverage-api | bench | clean
+# make serve | test | lint | panel | check-panel | coverage-api | compat | docs | bench | clean
 # VENV, PYTHON, WORKERS and ARGS may be set, as in: make test ARGS="tests/queue -x" WORKERS=0
 
 VENV ?= .venv
@@ -10,7 +10,7 @@ SETUP := VENV="$(VENV)" PYTHON="$(PYTHON)" tools/setup.sh
 PANEL := src/postwright/panel/built/index.html
 PANEL_SOURCES := $(shell find web tools/build_panel.sh \( -name node_modules -o -name openapi.json -o -name schema.d.ts -o -name '*.md' \) -prune -o -type f -print)
 
-.PHONY: serve test lint panel check-panel coverage-api bench clean
+.PHONY: serve test lint panel check-panel coverage-api compat docs bench clean
 .DEFAULT_GOAL := test
 
 # The program with what it needs to run.
@@ -20,6 +20,10 @@ $(VENV)/.runtime: pyproject.toml tools/setup.sh
 # The same with what its tests and checks need.
 $(VENV)/.develop: pyproject.toml tools/setup.sh
 	@$(SETUP) ".[test,lint]" $@
+
+# The same with what the site of the documentation is made with.
+$(VENV)/.docs: pyproject.toml tools/setup.sh
+	@$(SETUP) ".[test,lint,docs]" $@
 
 # The pages that the server serves. Node.js is needed for nothing else.
 $(PANEL): $(PANEL_SOURCES)
@@ -50,6 +54,15 @@ lint: $(VENV)/.develop
 
 coverage-api: $(VENV)/.develop
 	@$(BIN)/python tools/coverage_api.py
+
+# What official clients can do with a server: run them and write docs/compatibility.md.
+compat: $(VENV)/.develop
+	@$(BIN)/python -m tools.compat
+
+# The site, in build/site.
+docs: $(VENV)/.docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/site
+	@echo "build/site/index.html"
 
 bench: $(VENV)/.develop
 	@$(BIN)/python -m bench.accept

@@ -17,7 +17,7 @@ from postwright.kernel.db.transfer import MoveFailed
 from postwright.kernel.secrets import SecretsError
 from postwright.kernel.settings import Settings, SettingsError, load
 
-from . import addresses, backup, inbox, keys, moving, people, queue, sql, welcome
+from . import addresses, backup, inbox, keys, movein, moving, people, queue, sql, welcome
 from .errors import StartFailed
 from .start import start
 
@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     shown.add_argument("--limit", type=int, default=20)
     shown.set_defaults(run=inbox.show)
     queue.add(commands)
+    movein.add(commands)
     addresses.add(commands)
     sql.add(commands)
     backup.add(commands)

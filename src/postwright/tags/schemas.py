@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from postwright.kernel.http import KeepEmpty, dates
+from postwright.kernel.http import KeepEmpty, Moment, dates
 from postwright.kernel.http.paging import Links, Pivot
 
 from .records import Tag
@@ -20,6 +20,13 @@ class Describe(TagQuery, kw_only=True):
     """A tag, and what it is for."""
 
     description: KeepEmpty = ""
+
+
+class KeepTag(Describe, kw_only=True):
+    """A tag that is taken over, and when it was first and last seen (now, when left out)."""
+
+    first_seen: Moment | None = None
+    last_seen: Moment | None = None
 
 
 class Description(msgspec.Struct, kw_only=True):

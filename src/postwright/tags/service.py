@@ -13,6 +13,7 @@ from .records import Tag
 
 ACCOUNT_LIMIT: Final = 100_000  # behaviour.md 7.5
 DOMAIN_LIMIT: Final = 20_000  # behaviour.md 8
+MAX_TAG: Final = 128  # characters
 MAX_DESCRIPTION: Final = 1_000  # characters
 _SORTS: Final = {
     "tag": "key",
@@ -91,6 +92,15 @@ def change(tx: Write, account_id: str, domain_id: str, text: str, description: s
         raise BadTag(f"description parameter is too long: at most {MAX_DESCRIPTION} characters")
     tag = need(tx, account_id, domain_id, text)
     store.set_description(tx, account_id, domain_id, tag.tag.lower(), description)
+
+
+def keep(tx: Write, place: Place, tag: str, description: str, first: int, last: int) -> None:
+    """Take over a tag, seen from `first` to `last` (microseconds). Raises BadTag, TagNotFound at the limit."""
+    if not tag or len(tag) > MAX_TAG or not tag.isascii() or not tag.isprintable():
+        raise BadTag(f"Invalid tag: at most {MAX_TAG} printable ASCII characters expected")
+    seen = {tag.lower(): Sighting(tag, min(first, last), last)}
+    note(tx, {place: seen, (place[0], ""): seen})
+    change(tx, *place, tag, description)
 
 
 def remove(tx: Write, account_id: str, domain_id: str, text: str) -> None:

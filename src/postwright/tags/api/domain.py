@@ -2,6 +2,7 @@
 
 from postwright.accounts import Area
 from postwright.domains import DomainNotFound, DomainScope
+from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db
 from postwright.kernel.http import Controller, delete, get, put
 from postwright.kernel.http.paging import pivot_links, url
@@ -14,6 +15,7 @@ from ..schemas import (
     DomainLimit,
     DomainTag,
     Done,
+    KeepTag,
     PageQuery,
     TagPage,
     TagQuery,
@@ -51,6 +53,19 @@ class DomainTags(Controller):
     async def update(self, tenant: DomainScope, db: Db, fields: Describe) -> Done:
         """Describe a tag."""
         return await _update(tenant, db, fields.tag, fields.description)
+
+    @put("/postwright/v1/domains/{domain:str}/tags", id="tags.domain.keep", access=Area.TAGS, errors=_ERRORS)
+    async def keep(self, tenant: DomainScope, db: Db, clock: Clock, fields: KeepTag) -> Done:
+        """Take over a tag of elsewhere, with when it was seen; one that is known gets the description."""
+        await db.write(
+            service.keep,
+            (tenant.account_id, tenant.domain_id),
+            fields.tag.strip(),
+            fields.description,
+            int(fields.first_seen or clock.now()),
+            int(fields.last_seen or clock.now()),
+        )
+        return Done(UPDATED)
 
     @delete(_PATH, id="tags.domain.delete", access=Area.TAGS, errors=_ERRORS)
     async def remove(self, tenant: DomainScope, db: Db, fields: TagQuery) -> Done:
