@@ -274,6 +274,11 @@ def _own(folder: Path, process: str) -> tuple[int, Path]:
 _registry = _Registry()
 
 
+def families() -> list[Family[Cell] | Family[HistogramCell]]:
+    """All metrics that the imported modules have, by name."""
+    return [family for _, family in sorted(_registry.families.items())]
+
+
 def open_file(folder: Path, process: str) -> None:
     """Keep this process's values in `folder`, going on with those of the `process` of the same name before it."""
     _registry.open(folder, process)

@@ -53,14 +53,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     acme_eab_kid: str = (
         ""  # an account's id and key (base64url) at authorities that ask for them (RFC 8555 §7.3.4)
     )
-    acme_eab_key: str = ""
-    submission: str = ""
+    acme_eab_key: str = ""  # the key to it
+    submission: str = ""  # listen addresses of SMTP submission
     submission_tls: str = ""  # submission with TLS from the first byte
     tls_cert: str = ""  # PEM file with the chain, of all SMTP listeners; default: one of our own making
     tls_key: str = ""  # PEM file; default: in the file of the certificate
-    mx: str = ""
+    mx: str = ""  # listen addresses of SMTP for received mail
     public_url: str = ""  # how links in answers begin; default: from the request
-    tracking_url: str = ""
+    tracking_url: str = ""  # how tracking links begin without a verified tracking host; default: the public URL
     delivery: str = "capture"  # capture · live · smarthost:HOST:PORT
     dns: str = ""  # resolver host:port; default: the system's
     # Which addresses of MX hosts are tried: ipv4-first · ipv6-first · ipv4 · ipv6
@@ -72,7 +72,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     hostname: str = ""  # our name in banners and EHLO; default: the machine's
     api_key: str = ""  # first start: the admin key to create
     domain: str = ""  # first start: an extra domain to create active
-    owner_email: str = "owner@localhost"
+    owner_email: str = "owner@localhost"  # first start: whose account it is
     platform_dkim: str = (
         ""  # domain/selector of a second signature on all mail; default: none, it doubles the cost
     )
@@ -88,7 +88,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     # DNS zones of blocklists with commas, which are asked about source addresses (zen.spamhaus.org) and about domains
     # (dbl.spamhaus.org). Default: none; each has terms of its use.
     blocklists: str = ""
-    domain_blocklists: str = ""
+    domain_blocklists: str = ""  # the zones about domains, see `blocklists`
     blocklist_dns: str = ""  # resolver host:port for these; default: that of `dns`
     address_check_seconds: int = 3600  # between looks at the PTR record, EHLO name and lists of an address
     account_ips: int = 10  # dedicated addresses that an account may ask for (POST /v3/ips/request/new)
@@ -107,8 +107,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     subaccount_hourly: int = 0
     geoip: str = ""  # a MaxMind city or country file (.mmdb), for opens and clicks; default: countries only
     failpoints: str = ""  # tests only, see kernel/failpoints.py
-    http_processes: int = 1
-    delivery_processes: int = 1
+    http_processes: int = 1  # processes that serve HTTP
+    delivery_processes: int = 1  # processes that deliver
     event_retention_days: int = 30  # of events, and of the delivery journal
     analytics: str = ""  # folder or s3://bucket/prefix of the event table; default: <data>/analytics
     analytics_seal_seconds: float = 60.0  # so long events lie in the state store alone
@@ -116,7 +116,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     audit_retention_days: int = 365  # of the record of who changed what
     metrics: str = "loopback"  # who may read /metrics without a key: loopback · open · networks with commas
     rspamd: str = ""  # URL of an rspamd that scores received mail, such as http://127.0.0.1:11333
-    log_level: str = "info"
+    log_level: str = "info"  # debug · info · warning · error
 
     @property
     def capture(self) -> bool:
