@@ -60,7 +60,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tls_key: str = ""  # PEM file; default: in the file of the certificate
     mx: str = ""  # listen addresses of SMTP for received mail
     public_url: str = ""  # how links in answers begin; default: from the request
-    tracking_url: str = ""  # how tracking links begin without a verified tracking host; default: the public URL
+    tracking_url: str = (
+        ""  # how tracking links begin without a verified tracking host; default: the public URL
+    )
     delivery: str = "capture"  # capture · live · smarthost:HOST:PORT
     dns: str = ""  # resolver host:port; default: the system's
     # Which addresses of MX hosts are tried: ipv4-first · ipv6-first · ipv4 · ipv6
