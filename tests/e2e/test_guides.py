@@ -63,6 +63,13 @@ def test_what_is_not_run_is_what_it_says(page: Path) -> None:
             json.loads(sample.text)
 
 
+def test_the_site_leads_to_every_guide() -> None:
+    site = (ROOT / "mkdocs.yml").read_text()
+    assert not [
+        page.name for page in PAGES if f"/{page.name}\n" not in site and f" {page.name}\n" not in site
+    ]
+
+
 async def test_the_samples_run(start_server: Any, http: aiohttp.ClientSession, tmp_path: Path) -> None:
     server = await start_server(domain=DOMAIN, source_ips="192.0.2.11")
     folder = tmp_path / "bin"

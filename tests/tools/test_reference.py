@@ -56,5 +56,3 @@ def test_every_page_of_the_site_is_there() -> None:
     named = re.findall(r"^\s+- (?:\w+: )?([\w/.-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
     made = {f"reference/{name}" for name in reference.pages()}
     assert named and not [page for page in named if page not in made and not (ROOT / "docs" / page).exists()]
-    guides = {f"guide/{path.name}" for path in (ROOT / "docs" / "guide").glob("*.md")}
-    assert guides <= set(named), "a guide that the site does not lead to"
