@@ -18,6 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(line.split(" | "))
     for line in (
         "apps | testing | migrations",
+        "doctor",
         "forwarding | operations | stats | classification | alerts | movein",
         "webhooks | logs | panel | delivery | inbound | capture | posting | tags",
         "tlsrpt | reports | rua",

@@ -149,7 +149,7 @@ def _restore(settings: Settings, args: argparse.Namespace) -> int:
         _hold(settings)
         print(
             "What waits in the backup is held: some of it may have been sent since. Look at it with "
-            "`postwright queue list`, let it go with `postwright queue resume`."
+            "`postwright queue list`, let it go with `postwright queue resume --all`."
         )
     return _verdict(wrong)
 

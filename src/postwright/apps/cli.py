@@ -17,7 +17,21 @@ from postwright.kernel.db.transfer import MoveFailed
 from postwright.kernel.secrets import SecretsError
 from postwright.kernel.settings import Settings, SettingsError, load
 
-from . import addresses, backup, inbox, keys, movein, moving, people, queue, sql, welcome
+from . import (
+    addresses,
+    backup,
+    bundle,
+    doctor,
+    inbox,
+    keys,
+    movein,
+    moving,
+    people,
+    queue,
+    ready,
+    sql,
+    welcome,
+)
 from .errors import StartFailed
 from .start import start
 
@@ -26,8 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
     args = _parser().parse_args(argv)
     try:
-        flags = {name: getattr(args, name, None) for name in _SETTINGS}
-        settings = load(os.environ, {k: v for k, v in flags.items() if v}, args.config)
+        settings = _settings(args)
         logs.set_up(settings.log_level)
         status: int = args.run(settings, args)
         return status
@@ -38,6 +51,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 _SETTINGS = tuple(field.name for field in msgspec.structs.fields(Settings))
 _SERVE_FLAGS = ("data", "database", "http", "submission", "mx", "delivery", "domain", "roles")
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    """As file, environment and flags say now."""
+    flags = {name: getattr(args, name, None) for name in _SETTINGS}
+    return load(os.environ, {k: v for k, v in flags.items() if v}, args.config)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     addresses.add(commands)
     sql.add(commands)
     backup.add(commands)
+    doctor.add(commands)
+    ready.add(commands)
+    bundle.add(commands)
     moving.add(commands)
     return parser
 
@@ -74,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(settings: Settings, args: argparse.Namespace) -> int:
     # Children have their own lines; the supervisor's are few.
     logging.getLogger("postwright.supervisor").setLevel(settings.log_level.upper())
-    return start(settings, welcome.show)
+    return start(settings, welcome.show, lambda: _settings(args))
 
 
 def _migrate(settings: Settings, args: argparse.Namespace) -> int:

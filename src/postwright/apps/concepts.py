@@ -11,6 +11,7 @@ from postwright.audit.api import CONTROLLERS as AUDIT
 from postwright.capture.api import CONTROLLERS as CAPTURE
 from postwright.certificates.api import CONTROLLERS as CERTIFICATES
 from postwright.classification.api import CONTROLLERS as CLASSIFICATION
+from postwright.doctor.api import CONTROLLERS as DOCTOR
 from postwright.domains.api import CONTROLLERS as DOMAINS
 from postwright.forwards.api import CONTROLLERS as FORWARDS
 from postwright.ips.api import CONTROLLERS as IPS
@@ -51,6 +52,7 @@ CONTROLLERS = (
     *ALERTS,
     *JOURNAL,
     *OPERATIONS,
+    *DOCTOR,
     *SUPPRESSIONS,
     *LISTS,
     *TEMPLATES,

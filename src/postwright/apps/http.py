@@ -15,6 +15,8 @@ from postwright.analytics import Ledger, Sealer
 from postwright.certificates import Keyring
 from postwright.certificates.web import ChallengeDoor
 from postwright.delivery import Sources
+from postwright.doctor import Doctor
+from postwright.kernel import tracing
 from postwright.kernel.db import Read
 from postwright.kernel.http import Controller, Front, make_app
 from postwright.kernel.http.openapi import OpenApi
@@ -37,6 +39,7 @@ from .planned import planned_controllers
 from .roles import chosen
 from .smtp import acceptor
 from .tls import Certificate
+from .traced import Traced
 
 BACKLOG = 1024
 KEEP_ALIVE_SECONDS = 75
@@ -78,6 +81,13 @@ def build(
         "assign_source": ips.assign_new,
         "sources": Sources(ips.Book(context.db), context.hostname),
         "find_installation": context.installation,
+        "doctor": Doctor(
+            settings=settings,
+            db=context.db,
+            clock=context.clock,
+            hostname=context.hostname,
+            installation=context.installation,
+        ),
         "scraper": metrics.Scraper(context.settings, context.db, context.clock),
     }
     guards, watch = [authenticator.guard], watcher(context.clock)
@@ -127,6 +137,8 @@ async def run(
     keyring = Keyring(context.db, context.vault)
     async with Outgoing(context.settings) as outgoing, _links(context, stop, keyring) as links:
         app = links(ChallengeDoor(build(context, outgoing, changes), context.db))
+        if tracing.on():
+            app = Traced(app)
         if proxies := context.settings.proxies():
             app = Proxies(app, proxies)
         if not sockets["https"]:

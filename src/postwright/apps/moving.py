@@ -33,10 +33,21 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "in use, and after it this store refuses to start, so that no mail is sent from both.",
     )
     parser.add_argument("target", help="postgresql://… of an empty database")
+    # Not called like settings: what flags say would be the settings of the old store too.
     parser.add_argument(
-        "--bodies", default="", help="move large bodies there too: a folder or s3://bucket/prefix"
+        "--bodies",
+        dest="new_bodies",
+        metavar="PLACE",
+        default="",
+        help="move large bodies there too: a folder or s3://bucket/prefix",
     )
-    parser.add_argument("--analytics", default="", help="move the event table there too: a folder or s3://…")
+    parser.add_argument(
+        "--analytics",
+        dest="new_analytics",
+        metavar="PLACE",
+        default="",
+        help="move the event table there too: a folder or s3://…",
+    )
     parser.set_defaults(run=_run)
 
 
@@ -47,8 +58,8 @@ def _run(settings: Settings, args: argparse.Namespace) -> int:
         msgspec.structs.replace(
             settings,
             database=args.target,
-            bodies=args.bodies or settings.bodies,
-            analytics=args.analytics or settings.analytics,
+            bodies=args.new_bodies or settings.bodies,
+            analytics=args.new_analytics or settings.analytics,
         )
     )
     if not (settings.data_dir / "state.db").exists():

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import uvloop
 
-from postwright.kernel import logs, metrics
+from postwright import __version__
+from postwright.kernel import logs, metrics, tracing
 from postwright.kernel.settings import Settings
 
 from . import delivery, http, projector, smtp
@@ -54,7 +55,12 @@ def run(task: Task) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    uvloop.run(_run(task, context))
+    if settings.otel:
+        tracing.start(settings.otel, task.kind, __version__)
+    try:
+        uvloop.run(_run(task, context))
+    finally:
+        tracing.stop()
 
 
 async def _run(task: Task, context: Context) -> None:

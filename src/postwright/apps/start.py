@@ -7,6 +7,7 @@ from pathlib import Path
 
 from postwright import queue, webhooks
 from postwright.delivery import ShapingError, ambiguous_seconds, load_shaping
+from postwright.kernel import tracing
 from postwright.kernel.db import fact, settle
 from postwright.kernel.db.migrate import migrate
 from postwright.kernel.secrets import SecretsError
@@ -24,8 +25,8 @@ _KEY_FACT, _KEY_PROOF = "key", b"postwright"
 Show = Callable[[Settings, Supervisor, Welcome | None], None]
 
 
-def start(settings: Settings, show: Show) -> int:
-    """Run until stopped; the exit status. Raises StartFailed."""
+def start(settings: Settings, show: Show, again: Callable[[], Settings] | None = None) -> int:
+    """Run until stopped; the exit status. `again` reads the settings anew, for SIGHUP. Raises StartFailed."""
     data = settings.data_dir
     try:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -37,8 +38,13 @@ def start(settings: Settings, show: Show) -> int:
         load_shaping(settings.shaping)
     except ShapingError as wrong:
         raise StartFailed(f"POSTWRIGHT_SHAPING: {wrong}") from wrong
+    if settings.otel:
+        try:
+            tracing.check()
+        except tracing.TracingMissing as missing:
+            raise StartFailed(f"POSTWRIGHT_OTEL: {missing}") from missing
     alone = only_one(data) if settings.database == "sqlite" else None
-    supervisor = Supervisor(settings, () if alone is None else (alone,))
+    supervisor = Supervisor(settings, () if alone is None else (alone,), again)
     supervisor.bind()
     migrate(settings.database, data)
     context = open_context(settings, "start")

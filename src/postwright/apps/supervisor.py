@@ -12,11 +12,15 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from multiprocessing import get_context
 from multiprocessing.context import ForkProcess
 from typing import Any
 
+import msgspec
+
+from postwright.delivery import load_shaping
+from postwright.failures import classifier
 from postwright.kernel.settings import Settings
 
 from . import role as program
@@ -27,6 +31,22 @@ log = logging.getLogger("postwright.supervisor")
 
 GRACE_SECONDS = 30.0  # to finish what is in flight after SIGTERM
 RESTART_SECONDS = 1.0
+# Settings that take a restart: what is bound, opened or started before there are processes.
+FIXED = (
+    "data",
+    "database",
+    "key_file",
+    "roles",
+    "http",
+    "https",
+    "submission",
+    "submission_tls",
+    "mx",
+    "delivery",
+    "http_processes",
+    "delivery_processes",
+    "failpoints",
+)
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15  # prctl(2)
 
 
@@ -36,7 +56,9 @@ class Supervisor:
     Raises StartFailed when the settings name a role that does not exist.
     """
 
-    def __init__(self, settings: Settings, own: Iterable[int] = ()) -> None:
+    def __init__(
+        self, settings: Settings, own: Iterable[int] = (), again: Callable[[], Settings] | None = None
+    ) -> None:
         self._settings = settings
         self.roles = chosen(settings.roles)
         self._own = tuple(own)
@@ -44,6 +66,8 @@ class Supervisor:
         self._children: dict[str, ForkProcess] = {}
         self._ready: dict[str, int] = {}  # pipes on which starting processes say that they are ready
         self._stopping = False
+        self._again = again
+        self._reloading = False
 
     def bind(self) -> None:
         """Bind every listening socket. Raises StartFailed."""
@@ -76,6 +100,8 @@ class Supervisor:
         """Start every process and wait until all are ready. Raises StartFailed."""
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
+        if not os.isatty(0):  # at a terminal it says that the terminal is gone
+            signal.signal(signal.SIGHUP, self._reload)
         # What is imported by now stays for ever: a collector that never looks at it leaves its pages shared.
         gc.collect()
         gc.freeze()
@@ -99,8 +125,45 @@ class Supervisor:
                         self._wait_ready(name)
                     except StartFailed as failed:
                         log.error("restart failed", extra={"child": name, "reason": str(failed)})
+            if self._reloading:
+                self._reloading = False
+                self._replace()
             time.sleep(0.2)
         return self.stop()
+
+    def _replace(self) -> None:
+        """Read the settings again, and start every process anew with them, one after the other.
+
+        Listening sockets stay open: who connects meanwhile waits for a moment.
+        """
+        try:
+            wanted = self._again() if self._again else self._settings
+            # What processes do at their start, before any of them is stopped.
+            load_shaping(wanted.shaping)
+            classifier.cache_clear()
+            classifier(wanted.failure_rules)
+        except (ValueError, OSError) as wrong:  # SettingsError is a ValueError
+            log.error("the new settings cannot be used; the old ones stay", extra={"reason": str(wrong)})
+            return
+        kept = {
+            name: getattr(self._settings, name)
+            for name in FIXED
+            if getattr(wanted, name) != getattr(self._settings, name)
+        }
+        if kept:
+            log.warning("settings that need a restart stay as they are", extra={"settings": ", ".join(kept)})
+        self._settings = msgspec.structs.replace(wanted, **kept)
+        for name, child in list(self._children.items()):
+            if self._stopping:
+                return
+            child.terminate()
+            self._join(name, child, time.monotonic() + GRACE_SECONDS)
+            try:
+                self._spawn(name.partition("-")[0], name)
+                self._wait_ready(name)
+            except StartFailed as failed:
+                log.error("restart failed", extra={"child": name, "reason": str(failed)})
+        log.info("settings read again", extra={"processes": len(self._children)})
 
     def stop(self) -> int:
         """Stop everything: politely, then not."""
@@ -108,15 +171,21 @@ class Supervisor:
             child.terminate()
         deadline = time.monotonic() + GRACE_SECONDS
         for name, child in self._children.items():
-            child.join(max(0.0, deadline - time.monotonic()))
-            if child.exitcode is None:
-                log.error("process did not stop in time", extra={"child": name})
-                child.kill()
-                child.join()
+            self._join(name, child, deadline)
         return 0
+
+    def _join(self, name: str, child: ForkProcess, deadline: float) -> None:
+        child.join(max(0.0, deadline - time.monotonic()))
+        if child.exitcode is None:
+            log.error("process did not stop in time", extra={"child": name})
+            child.kill()
+            child.join()
 
     def _stop(self, *_: Any) -> None:
         self._stopping = True
+
+    def _reload(self, *_: Any) -> None:
+        self._reloading = True
 
     def _listen(self, address: tuple[str, int], what: str) -> socket.socket:
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
@@ -182,3 +251,4 @@ def _become(name: str, parent: int) -> None:
     if os.getppid() != parent:
         os._exit(1)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -15,5 +15,6 @@ from .contexts import load_pem, server_context
 from .issuer import Issuer
 from .keyring import Keyring
 from .service import forget_domain
+from .store import all_of_them
 
-__all__ = ["Issuer", "Keyring", "forget_domain", "load_pem", "server_context"]
+__all__ = ["Issuer", "Keyring", "all_of_them", "forget_domain", "load_pem", "server_context"]

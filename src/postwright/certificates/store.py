@@ -102,6 +102,14 @@ def forget_domain(tx: Write, domain_id: str) -> int:
     return tx.delete_some(certificates, certificates.c.domain_id == domain_id)
 
 
+def all_of_them(tx: Read, limit: int) -> list[Certificate]:
+    """Those of all accounts, the next ones to expire first."""
+    return [
+        _certificate(row)
+        for row in tx.rows(select(certificates).order_by(certificates.c.not_after).limit(limit))
+    ]
+
+
 def page(
     tx: Read, accounts: Sequence[str], *, after: str | None, before: str | None, limit: int
 ) -> list[Certificate]:

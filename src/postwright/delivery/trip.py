@@ -26,6 +26,7 @@ from .places import Place, named, provider
 from .replies import disliked, of_loss, trace, tried, went_stale
 from .sender import STORE_RETRY_SECONDS, Job, Sender
 from .shaping import Policy, Slot
+from .spans import attempted
 from .trace import Trace
 
 log = logging.getLogger("postwright.delivery")
@@ -166,9 +167,9 @@ class Trip:
         following = self._yard.ahead()
         if following is not None:
             self.next = await sender.prepare(following)
-        with sender.holding(item):
+        with sender.holding(item), attempted(item, meta) as step:
             try:
-                attempt = await self._attempt(job, meta, route, problem)
+                attempt = step.ended(await self._attempt(job, meta, route, problem))
             except Requeue:
                 self._yard.put_back(item)
                 return False

@@ -9,9 +9,9 @@ every other concept has let go of it. Private keys are sealed, passwords hashed 
 from postwright.kernel.passwords import NO_PASSWORD, verify_password
 
 from .allowance import spend, spend_some
-from .checks import Checker
+from .checks import Checker, look
 from .credentials import Credential, hash_password, login
-from .dns import Installation, is_alias, is_published
+from .dns import Installation, is_alias, is_published, sending_records
 from .errors import BadDomain, DomainNotFound
 from .keys import KeyPair, SigningKey, new_key, signing_key_named, signing_keys
 from .records import Domain, Sendable, Tracking
@@ -36,7 +36,7 @@ from .service import (
     set_tracking,
     tombstones,
 )
-from .store import account_of_tombstone, has_tombstones, ids, names, of_name, web_schemes
+from .store import account_of_tombstone, active, has_tombstones, ids, names, of_name, web_schemes
 from .tables import domains as domains_table
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "Tracking",
     "account_of_host",
     "account_of_tombstone",
+    "active",
     "by_id",
     "create_first",
     "delete_of_closed",
@@ -71,6 +72,7 @@ __all__ = [
     "is_alias",
     "is_published",
     "login",
+    "look",
     "named",
     "names",
     "need",
@@ -81,6 +83,7 @@ __all__ = [
     "redacts_webhooks",
     "scope_finder",
     "sendable",
+    "sending_records",
     "set_tracking",
     "signing_key_named",
     "signing_keys",

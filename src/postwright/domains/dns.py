@@ -91,6 +91,11 @@ def recommended(domain: Domain) -> Expected:
     return Expected("dmarc", "TXT", f"_dmarc.{domain.name}", policy)
 
 
+def sending_records(installation: Installation, domain: Domain, keys: Sequence[KeyRecord]) -> list[Expected]:
+    """What has to do with sending, the DMARC policy too."""
+    return [*sending(installation, domain, keys), recommended(domain)]
+
+
 async def check(
     settings: Settings, installation: Installation, expected: Sequence[Expected], keys: Sequence[KeyRecord]
 ) -> dict[str, Check]:

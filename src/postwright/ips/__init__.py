@@ -12,6 +12,7 @@ records, EHLO names and blocklists by the clock.
 
 from .addresses import COMMAND, assignable, declare, declared, parse, pool_usable, put_in_band, remove, usable
 from .book import Book, Choice
+from .checks import Finding, Looker, Outcome
 from .dynamic import forget_domain
 from .errors import BadIp
 from .jobs import JobRunner
@@ -30,7 +31,10 @@ __all__ = [
     "Choice",
     "Declared",
     "Feature",
+    "Finding",
     "JobRunner",
+    "Looker",
+    "Outcome",
     "Pool",
     "Quota",
     "SourceIp",

@@ -119,6 +119,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics: str = "loopback"  # who may read /metrics without a key: loopback · open · networks with commas
     rspamd: str = ""  # URL of an rspamd that scores received mail, such as http://127.0.0.1:11333
     log_level: str = "info"  # debug · info · warning · error
+    otel: str = ""  # URL of an OTLP/HTTP receiver of traces, such as http://127.0.0.1:4318; default: no
 
     @property
     def capture(self) -> bool:
@@ -353,8 +354,10 @@ def checked(settings: Settings) -> Settings:
         raise SettingsError(f"{PREFIX}TLS_KEY without {PREFIX}TLS_CERT")
     if not settings.slack_url.startswith(("http://", "https://")):
         raise SettingsError(f"{PREFIX}SLACK_URL={settings.slack_url}: an http:// or https:// URL expected")
-    if settings.rspamd and not settings.rspamd.startswith(("http://", "https://")):
-        raise SettingsError(f"{PREFIX}RSPAMD={settings.rspamd}: an http:// or https:// URL expected")
+    for name in ("rspamd", "otel"):
+        url: str = getattr(settings, name)
+        if url and not url.startswith(("http://", "https://")):
+            raise SettingsError(f"{PREFIX}{name.upper()}={url}: an http:// or https:// URL expected")
     for name in ("dns", "blocklist_dns"):
         if getattr(settings, name):
             host_port(getattr(settings, name), PREFIX + name.upper())

@@ -12,7 +12,7 @@ import msgspec
 
 from postwright import accounts, domains, events, habits, ips, lists, queue
 from postwright.domains import Sendable
-from postwright.kernel import failpoints
+from postwright.kernel import failpoints, tracing
 from postwright.kernel.clock import SECOND, Clock
 from postwright.kernel.db import Db, Read, Write
 from postwright.kernel.errors import Refused
@@ -99,7 +99,8 @@ class Acceptor:
                 told = self._rates.recipients(
                     account_id, origin.api_key_id, origin.domain, now, len(draft.targets)
                 )
-            message_id = await self._accept(draft, origin)
+            with tracing.span("accept", recipients=len(draft.targets)):
+                message_id = await self._accept(draft, origin)
         except Refused:
             _ACCEPTED.labels(origin.method, "refused").inc()
             raise
@@ -128,6 +129,7 @@ class Acceptor:
         due = draft.options.deliver_at or now
         key = self._sequence.next()
         meta = self._meta(draft, origin, key, now, due)
+        meta.trace = tracing.current()
         delays = await self._delays(draft, origin.account_id, due)
         expires = now + (origin.retention or RETENTION) * SECOND
         blob = await self._spool.prepare(encode(draft.content))

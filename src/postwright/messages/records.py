@@ -113,6 +113,7 @@ class Meta(msgspec.Struct, kw_only=True, omit_defaults=True):
     ips: str = ""  # where an operator wants it sent from, with commas
     suppress_headers: list[str] = []
     archive_to: str = ""  # URL that gets what was delivered
+    trace: str = ""  # where it came from, as a traceparent header has it (kernel/tracing.py)
     optimizer: str = ""  # "sto": recipients get it when they are likely to read
     template: UsedTemplate | None = None
     mailing_list: ListUsed | None = None

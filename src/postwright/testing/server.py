@@ -213,6 +213,9 @@ def _serve(folder: Path, environment: dict[str, str], log: Path) -> None:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)  # as when it is started by a supervisor: there is no terminal
+    os.close(nothing)
     output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     for standard in (1, 2):
         os.dup2(output, standard)

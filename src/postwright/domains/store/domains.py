@@ -99,6 +99,13 @@ def by_id(tx: Read, domain_id: str) -> Domain | None:
     return None if row is None else _domain(row)
 
 
+def active(tx: Read, limit: int) -> list[Domain]:
+    """Customers' domains that may send, the newest first."""
+    where = (domains.c.state == "active", domains.c.type != "sandbox")
+    rows = tx.rows(select(domains).where(*where).order_by(domains.c.created_at.desc()).limit(limit))
+    return [_domain(row) for row in rows]
+
+
 def web_schemes(tx: Read, domain_ids: Sequence[str]) -> dict[str, str]:
     """How links of domains begin: http or https."""
     rows = tx.rows(select(domains.c.id, domains.c.web_scheme).where(domains.c.id.in_(domain_ids)))

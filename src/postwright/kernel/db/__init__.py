@@ -14,6 +14,7 @@ from .moving import leave_behind, next_due
 from .nodes import (
     ALIVE_SECONDS,
     BEAT_SECONDS,
+    Node,
     beat,
     beats,
     forget_nodes,
@@ -33,6 +34,7 @@ __all__ = [
     "Change",
     "Db",
     "Micros",
+    "Node",
     "Prepared",
     "Read",
     "StoreFull",
