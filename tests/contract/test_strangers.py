@@ -128,6 +128,7 @@ async def things(api: World) -> dict[str, dict[str, str]]:
         "/postwright/v1/users/": {"user_id": user},
         "/postwright/v1/queue/rules/": {"number": str(rule["id"])},
         "/postwright/v1/ips/": {"ip": IP},
+        "/postwright/v1/ip_warmups/": {"ip": WARMED},
         "/postwright/v1/capture/rules/": {"number": str(scripted["id"])},
         "/postwright/v1/webhooks/calls/": {"number": str(call["id"])},
         "/postwright/v1/capture/messages/": {"number": str(captured["id"])},
