@@ -95,6 +95,47 @@ async def test_a_projection_takes_each_event_once_even_after_failures(db: Db) ->
     assert await Seen().catch_up(db) == 0  # the cursor is in the store, not in the object
 
 
+def large(n: int) -> events.Event:
+    return events.Event(
+        name="delivered", account_id="a", domain_id="d", recipient="u@x", data={"n": n, "to": "x" * 30_000}
+    )
+
+
+async def test_a_batch_is_bounded_by_bytes(db: Db) -> None:
+    seen = Seen()
+    await seen.catch_up(db)
+    await db.write(events.append, SECOND, [large(n) for n in range(400)])
+    (batch,) = await db.read(events.look, [seen])
+    assert batch.is_full and 2 * 2**20 <= sum(len(entry.data) for entry in batch.entries) < 4 * 2**20
+    while await seen.catch_up(db):
+        pass
+    assert seen.got == list(range(400))
+    (batch,) = await db.read(events.look, [seen])
+    assert not batch.is_full and not batch.entries
+    assert len(await db.read(events.read, 0, 120, 2**40)) == 120
+
+
+class Other(Seen):
+    name = "other"
+
+
+async def test_readers_that_are_equally_far_share_what_they_read(db: Db) -> None:
+    seen, other, new = Seen(), Other(), Seen()
+    new.name = "new"  # type: ignore[misc]
+    for each in (seen, other):
+        await each.catch_up(db)
+    await db.write(events.append, SECOND, [event(n) for n in range(3)])
+    first, second, third = await db.read(events.look, [seen, other, new])
+    assert first is second and third.after is None
+    await seen.take(db, first)
+    await db.write(events.append, SECOND, [event(3)])
+    # One stood still meanwhile: each reads on from where it is.
+    first, second = await db.read(events.look, [seen, other])
+    await seen.take(db, first)
+    await other.take(db, second)
+    assert seen.got == other.got == [0, 1, 2, 3]
+
+
 async def test_expiry_deletes_the_old_and_numbers_do_not_return(db: Db) -> None:
     await db.write(events.append, 1, [event(1)])
     await db.write(events.append, 5, [event(2)])

@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import select
 
+from postwright import events
 from postwright.events.tables import cursors
 from postwright.kernel.db import Read, Write
 from postwright.kernel.ids import hex_id
@@ -103,10 +104,10 @@ async def test_a_slower_reader_writes_nothing_twice(world: World, domain: Level)
     """Two processes read the same events; the second finds the cursor moved."""
     await world.hook(domain, "http://a.test/x")
     await world.event(domain)
-    at, entries = await world.db.read(world.projection._next)
-    assert at is not None
+    (batch,) = await world.db.read(events.look, [world.projection])
+    assert batch.entries
     for _ in range(2):
-        await world.db.write(world.projection._advance, at, entries)
+        await world.projection.take(world.db, batch)
     assert len(await world.calls()) == 1
 
 

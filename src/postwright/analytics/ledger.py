@@ -26,7 +26,8 @@ WAITING: Final = 64  # queries that may wait for their turn
 SECONDS: Final = 30.0  # a query may take
 MEMORY: Final = "512MB"
 SPILL: Final = "4GB"  # on disk, for large sorts
-READ: Final = 200  # events of the log at a time
+READ: Final = 200  # events of the log at a time,
+READ_BYTES: Final = 2 * 2**20  # and no more than hold so many bytes
 FOREVER: Final = 250_000_000_000 * SECOND  # the year 9892, which dates can still write
 MAX_TAIL: Final = 256 * 2**20  # bytes of events behind the table that are held in memory
 MAX_HITS: Final = 5_000  # events of somebody that are looked up one by one
@@ -275,7 +276,7 @@ class Ledger:
         self._tail = [each for each in self._tail if each[0] > version.position]
         held = sum(part.nbytes for _, part in self._tail)
         at = self._tail[-1][0] if self._tail else version.position
-        while new := self._db.read_now(events.read, at, READ):
+        while new := self._db.read_now(events.read, at, READ, READ_BYTES):
             at = new[-1].seq
             self._tail.append((at, table(new)))
             held += self._tail[-1][1].nbytes

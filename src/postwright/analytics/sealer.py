@@ -30,16 +30,18 @@ SEAL_BYTES: Final = (
     16 * 2**20
 )  # of JSON, or until so much does: an event of a message to thousands names them all
 BATCH: Final = 50_000  # events a commit at most
-BATCH_BYTES: Final = 24 * 2**20  # in columns, about
-READ: Final = 200
+BATCH_BYTES: Final = 8 * 2**20  # in columns, about: sorting and writing take ten times as much for a moment
+READ: Final = 200  # events at a time,
+READ_BYTES: Final = 2 * 2**20  # and no more than hold so many bytes
 SAMPLE: Final = 50  # events that tell how large they are
 UPKEEP_SECONDS: Final = 600.0
 
 
 def _give_back() -> None:
-    """Let the system have the memory that a batch took: the C library keeps it for the next one (glibc's own call)."""
+    """Let the system have the memory that a batch took: both allocators keep it for the next one."""
+    engines.arrow.default_memory_pool().release_unused()
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+        ctypes.CDLL(None).malloc_trim(0)  # glibc's own
 
 
 class Sealer:
@@ -121,7 +123,7 @@ class Sealer:
         pieces: list[Any] = []
         found = size = 0
         while found < BATCH and size < BATCH_BYTES:
-            new = self._db.read_now(events.read, position, READ)
+            new = self._db.read_now(events.read, position, READ, READ_BYTES)
             if not new:
                 break
             pieces.append(table(new))

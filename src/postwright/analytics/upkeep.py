@@ -43,17 +43,16 @@ class Upkeep:
     def tidy(self, now: int, allowed: Terms) -> bool:
         """Do what is light; whether there is something to settle as well."""
         today = day_of(now)
-        changed = self._merge(today)
         if self._expired != today:
-            changed = self._expire(now, allowed) or changed
+            if self._expire(now, allowed):
+                self._clean()
             self._expired = today
-        if changed:
-            self._clean()
-        return bool(self._unsettled(today))
+        return self._is_scattered(today) or bool(self._unsettled(today))
 
     def settle(self, now: int) -> None:
-        """Put days in order and make digests: this takes a gigabyte of memory for a large day."""
-        today, changed = day_of(now), False
+        """Put files together, days in order, and make digests: this takes a gigabyte of memory for a large day."""
+        today = day_of(now)
+        changed = self._is_scattered(today) and self._tried(self._table.merge_small, today)
         self._spill.mkdir(parents=True, exist_ok=True, mode=0o700)
         with closing(self._engine()) as engine:
             for day, files in self._unsettled(today).items():
@@ -72,9 +71,9 @@ class Upkeep:
             days.setdefault(file.day, []).append(file)
         return days
 
-    def _merge(self, today: date) -> bool:
+    def _is_scattered(self, today: date) -> bool:
         small = [file for file in self._days().get(today, ()) if file.size < SMALL]
-        return len(small) >= SMALL_FILES and self._tried(self._table.merge_small, today)
+        return len(small) >= SMALL_FILES
 
     def _expire(self, now: int, allowed: Terms) -> bool:
         oldest = day_of(now - self._settings.analytics_retention_days * DAY)

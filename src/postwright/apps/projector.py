@@ -8,7 +8,7 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from postwright import (
     accounts,
@@ -126,7 +126,7 @@ async def run(
     ready()
     await asyncio.gather(
         seat.hold(stop),
-        *(_project(context, projection, stop, seat) for projection in PROJECTIONS),
+        _project(context, stop, seat),
         every(HOUSEKEEPING_SECONDS, lambda: _housekeeping(context)),
         every(SWEEP_SECONDS, lambda: context.spool.sweep(context.db)),
         every(HOUSEKEEPING_SECONDS, reporter.run_once),
@@ -161,22 +161,50 @@ def _reachable(host: str, port: int) -> tuple[str, int]:
     return ({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)  # noqa: S104
 
 
-async def _project(context: Context, projection: events.Projection, stop: asyncio.Event, seat: Seat) -> None:
-    """Let a projection read on, every `POLL_SECONDS`, and on and on only while it is behind.
+async def _project(context: Context, stop: asyncio.Event, seat: Seat) -> None:
+    """Let every projection read on, each `POLL_SECONDS`, and on and on only while it is behind.
 
     A batch costs much more than an event of it: whoever took the next events at once would take them one by one. All
-    projections look at the same moments, so that their writes share a commit.
+    projections look at the same moments, so that they share what they read, and their writes a commit.
     """
+    due = dict.fromkeys(PROJECTIONS, 0.0)
     while not stop.is_set():
-        try:
-            if not seat.ours or await projection.catch_up(context.db) < events.BATCH:
-                await _pause(stop, POLL_SECONDS - time.monotonic() % POLL_SECONDS)
-        except StoreUnavailable:
-            await _pause(stop, PAUSE_SECONDS)
-        except Exception:
-            # One bad event must not silence the rest for good; the log says which reader stands still.
-            log.exception("projection failed; trying again", extra={"projection": projection.name})
-            await _pause(stop, PAUSE_SECONDS)
+        now = time.monotonic()
+        if seat.ours:
+            looking = [projection for projection, at in due.items() if at <= now]
+            due |= zip(looking, await _turn(context, looking, now), strict=True)
+            wait = min(due.values()) - time.monotonic()
+        else:
+            wait = POLL_SECONDS
+        if wait > 0:
+            await _pause(stop, wait)
+
+
+async def _turn(context: Context, looking: Sequence[events.Projection], now: float) -> list[float]:
+    """Let some projections take in a batch each; when each of them is due again (of the monotonic clock)."""
+    try:
+        batches = await context.db.read(events.look, looking)
+    except StoreUnavailable:
+        return [now + PAUSE_SECONDS] * len(looking)
+    except Exception:
+        log.exception("the event log cannot be read; trying again")
+        return [now + PAUSE_SECONDS] * len(looking)
+    done = await asyncio.gather(
+        *(each.take(context.db, batch) for each, batch in zip(looking, batches, strict=True)),
+        return_exceptions=True,
+    )
+    due = []
+    for projection, batch, wrong in zip(looking, batches, done, strict=True):
+        if wrong is None:
+            due.append(now if batch.is_full else now - now % POLL_SECONDS + POLL_SECONDS)
+            continue
+        # One bad event must not silence the rest for good; the log says which reader stands still.
+        if not isinstance(wrong, StoreUnavailable):
+            log.error(
+                "projection failed; trying again", exc_info=wrong, extra={"projection": projection.name}
+            )
+        due.append(now + PAUSE_SECONDS)
+    return due
 
 
 async def _housekeeping(context: Context) -> None:

@@ -22,15 +22,15 @@ from .log import (
     oldest,
     read,
 )
-from .projection import BATCH, Projection
+from .projection import Batch, Projection, look
 from .records import EVENT_NAMES, WEBHOOK_TYPES, Event, webhook_type
 from .store import count_accepted
 from .tables import events as events_table
 
 __all__ = [
-    "BATCH",
     "EVENT_NAMES",
     "WEBHOOK_TYPES",
+    "Batch",
     "Entry",
     "Event",
     "Projection",
@@ -43,6 +43,7 @@ __all__ = [
     "forget_person",
     "head",
     "hold",
+    "look",
     "names_after",
     "of_copy",
     "of_message",

@@ -12,6 +12,8 @@ from postwright.kernel.ids import event_id
 from . import store
 from .records import Event
 
+PIECE = 50  # events: one of a message to a thousand people may take 100 KB
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -63,9 +65,22 @@ class Entry(msgspec.Struct):
     data: bytes
 
 
-def read(tx: Read, after: int, limit: int) -> list[Entry]:
-    """The next `limit` events behind position `after`, in order."""
-    return [Entry(*row) for row in store.after(tx, after, limit)]
+def read(tx: Read, after: int, limit: int, size: int | None = None) -> list[Entry]:
+    """The next `limit` events behind position `after`, in order; fewer as soon as they hold `size` bytes.
+
+    `size` is passed by less than `PIECE` events: that many are fetched at once.
+    """
+    if size is None:
+        return [Entry(*row) for row in store.after(tx, after, limit)]
+    found: list[Entry] = []
+    while len(found) < limit and size > 0:
+        piece = read(tx, after, min(PIECE, limit - len(found)))
+        found += piece
+        if len(piece) < PIECE:
+            break
+        size -= sum(len(entry.data) for entry in piece)
+        after = piece[-1].seq
+    return found
 
 
 def names_after(tx: Read, after: int, limit: int) -> list[tuple[int, str, str]]:

@@ -31,7 +31,7 @@ _AFTER = Prepared(
     .limit(bindparam("limit")),
     ("after", "limit"),
 )
-_CURSOR = Prepared(select(cursors.c.seq).where(cursors.c.reader == bindparam("name")), ("name",))
+_CURSORS = Prepared(select(cursors.c.reader, cursors.c.seq), ())
 _MOVE = Prepared(
     update(cursors)
     .where(cursors.c.reader == bindparam("name"), cursors.c.seq == bindparam("at"))
@@ -194,10 +194,9 @@ def delete_rows(tx: Write, seqs: Sequence[int]) -> None:
     tx.run(delete(events).where(events.c.seq.in_(seqs)))
 
 
-def cursor(tx: Read, reader: str) -> int | None:
-    """Where `reader` is, or None when it never started."""
-    rows = tx.fetch(_CURSOR, (reader,))
-    return rows[0][0] if rows else None
+def positions(tx: Read) -> dict[str, int]:
+    """Where each reader is; those that never started are missing."""
+    return dict(tx.fetch(_CURSORS, ()))
 
 
 def advance_cursor(tx: Write, reader: str, at: int, to: int) -> bool:
