@@ -1,4 +1,4 @@
-# make serve | test | lint | panel | check-panel | coverage-api | compat | docs | bench | clean
+# make serve | test | lint | panel | check-panel | coverage-api | compat | docs | bench | nightly | clean
 # VENV, PYTHON, WORKERS and ARGS may be set, as in: make test ARGS="tests/queue -x" WORKERS=0
 
 VENV ?= .venv
@@ -10,7 +10,7 @@ SETUP := VENV="$(VENV)" PYTHON="$(PYTHON)" tools/setup.sh
 PANEL := src/postwright/panel/built/index.html
 PANEL_SOURCES := $(shell find web tools/build_panel.sh \( -name node_modules -o -name openapi.json -o -name schema.d.ts -o -name '*.md' \) -prune -o -type f -print)
 
-.PHONY: serve test lint panel check-panel coverage-api compat docs bench clean
+.PHONY: serve test lint panel check-panel coverage-api compat docs bench nightly clean
 .DEFAULT_GOAL := test
 
 # The program with what it needs to run.
@@ -67,6 +67,11 @@ docs: $(VENV)/.docs
 bench: $(VENV)/.develop
 	@$(BIN)/python -m bench.accept
 	@$(BIN)/python -m bench.deliver
+
+# What takes too long for each change: EXAMPLES requests of each operation.
+EXAMPLES ?= 200
+nightly: $(VENV)/.develop
+	@POSTWRIGHT_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n0 tests/contract/test_every_operation.py
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info

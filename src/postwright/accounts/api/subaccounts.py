@@ -107,7 +107,12 @@ class Subaccounts(Controller):
         )
         return OneSubaccount(_shown(made))
 
-    @delete(_PATH, id="subaccounts.delete", access=Area.SUBACCOUNTS, errors=(SubaccountNotFound,))
+    @delete(
+        _PATH,
+        id="subaccounts.delete",
+        access=Area.SUBACCOUNTS,
+        errors=(BadSubaccount, SubaccountNotFound),
+    )
     async def remove(
         self,
         request: Request[Any, Any, Any],

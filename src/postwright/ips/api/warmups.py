@@ -45,7 +45,12 @@ class WarmupPlans(Controller):
             _links(f"{base_url}/v3/ip_warmups", at, [state.address for state in states], fields.limit),
         )
 
-    @get("/v3/ip_warmups/{ip:str}", id="ip_warmups.get", access=Area.IPS, errors=(WarmupNotFound, IpNotFound))
+    @get(
+        "/v3/ip_warmups/{ip:str}",
+        id="ip_warmups.get",
+        access=Area.IPS,
+        errors=(BadIp, WarmupNotFound, IpNotFound),
+    )
     async def show(
         self, principal: Principal, ip: str, db: Db, clock: Clock, settings: Settings
     ) -> WarmupShown:
@@ -74,7 +79,7 @@ class WarmupPlans(Controller):
         "/v3/ip_warmups/{ip:str}",
         id="ip_warmups.cancel",
         access=Area.IPS,
-        errors=(WarmupNotFound, IpNotFound),
+        errors=(BadIp, WarmupNotFound, IpNotFound),
     )
     async def cancel(self, principal: Principal, ip: str, db: Db) -> Done:
         """End the warm-up of an address, which is taken for warm."""
