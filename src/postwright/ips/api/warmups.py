@@ -62,7 +62,7 @@ class WarmupPlans(Controller):
         "/postwright/v1/ip_warmups/{ip:str}/plan",
         id="ip_warmups.plan",
         access=Area.IPS,
-        errors=(WarmupNotFound, IpNotFound),
+        errors=(BadIp, WarmupNotFound, IpNotFound),
     )
     async def plan(self, principal: Principal, ip: str, db: Db, settings: Settings) -> WarmupPlan:
         """Show the limits of all days of an address's plan, and which of them it has come to (the first is 1)."""
