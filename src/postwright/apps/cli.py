@@ -7,8 +7,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
 from postwright import __version__
 from postwright.kernel import logs
 from postwright.kernel.db.migrate import NewerSchema, migrate
@@ -49,13 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
 
 
-_SETTINGS = tuple(field.name for field in msgspec.structs.fields(Settings))
 _SERVE_FLAGS = ("data", "database", "http", "submission", "mx", "delivery", "domain", "roles")
 
 
 def _settings(args: argparse.Namespace) -> Settings:
     """As file, environment and flags say now."""
-    flags = {name: getattr(args, name, None) for name in _SETTINGS}
+    # Those of `serve` only: elsewhere --domain is another thing.
+    flags = {name: getattr(args, name) for name in _SERVE_FLAGS} if args.run is _serve else {}
     return load(os.environ, {k: v for k, v in flags.items() if v}, args.config)
 
 
