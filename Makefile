@@ -1,5 +1,5 @@
 # make serve | test | lint | panel | check-panel | coverage-api | compat | docs | bench | nightly | clean
-# VENV, PYTHON, WORKERS and ARGS may be set, as in: make test ARGS="tests/queue -x" WORKERS=0
+# VENV, PYTHON, WORKERS and ARGS may be set, as in: make test ARGS="tests/queue -x" WORKERS=0, make bench ARGS=--quick
 
 VENV ?= .venv
 WORKERS ?= 2
@@ -65,8 +65,7 @@ docs: $(VENV)/.docs
 	@echo "build/site/index.html"
 
 bench: $(VENV)/.develop
-	@$(BIN)/python -m bench.accept
-	@$(BIN)/python -m bench.deliver
+	@$(BIN)/python -m bench $(ARGS)
 
 # What takes too long for each change: EXAMPLES requests of each operation.
 EXAMPLES ?= 200

@@ -1,6 +1,6 @@
-"""How fast messages are accepted, durably: 10 KB each over HTTP, nothing delivered meanwhile.
+"""How fast messages are accepted, durably: 10 KB each, nothing delivered meanwhile.
 
-    python -m bench.accept [--count 10000] [--conns 32] [--size 10240] [--batch 1000]
+    python -m bench.accept [--count 10000] [--conns 32] [--size 10240] [--doors form,mime,smtp] [--batch 1000]
 
 With `--batch` each call has that many recipients with variables of their own, and `--count` counts recipients.
 Beside it, in the same run, the same number of messages through a plain SMTP sink: what generator and machine do.
@@ -9,7 +9,9 @@ Beside it, in the same run, the same number of messages through a plain SMTP sin
 import argparse
 import json
 
-from .harness import Server, Sink, post_load, result, table, tool
+from .harness import DOMAIN, Server, Sink, post_load, result, table, tool, wait_port
+
+DOORS = {"form": "HTTP form", "mime": "HTTP MIME", "smtp": "SMTP"}
 
 
 def main():
@@ -20,13 +22,13 @@ def main():
     parser.add_argument("--conns", type=int, default=32)
     parser.add_argument("--size", type=int, default=10_240)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--doors", default="form", help=f"of {', '.join(DOORS)}")
     parser.add_argument("--batch", type=int, default=0, help="recipients of a call")
     options = parser.parse_args()
     if options.batch:
-        return table(
-            [batch(options)], ("what", "recipients/s", "CPU µs/recipient", "p50 ms", "p99 ms", "refused")
-        )
-    rows = [plain(options), ours(options)]
+        columns = ("what", "recipients/s", "CPU µs/recipient", "p50 ms", "p99 ms", "refused", "peak MB")
+        return table([batch(options)], columns)
+    rows = [plain(options), *(ours(options, door) for door in options.doors.split(","))]
     table(rows, ("what", "msg/s", "CPU µs/msg", "p50 ms", "p99 ms", "refused", "peak MB"))
 
 
@@ -47,17 +49,30 @@ def plain(options):
     }
 
 
-def ours(options):
-    server = Server(roles="http", http_processes=options.processes)
+def ours(options, door="form"):
+    roles = "http,smtp" if door == "smtp" else "http"
+    server = Server(roles=roles, http_processes=options.processes)
     try:
-        load = result(post_load(server, options.count, options.conns, options.size))
+        if door == "smtp":
+            login = {"login": "bench", "password": server.key}
+            server.call("POST", f"/v3/domains/{DOMAIN}/credentials", login)
+            wait_port(server.submission)
+            server.began = server.cpu()
+            load = tool(
+                "send", "--port", server.submission, "--auth", f"bench@{DOMAIN}:{server.key}", "--pipelining",
+                "--count", options.count, "--conns", options.conns, "--size", options.size,
+            )  # fmt: skip
+        else:
+            load = post_load(server, options.count, options.conns, options.size, mime=door == "mime")
+        load = result(load)
         return {
-            "what": "postwright HTTP form, synced",
+            "what": f"postwright {DOORS[door]}, synced",
             "msg/s": load["rate_per_s"],
             "CPU µs/msg": round(server.cpu_since_start() / options.count * 1e6),
             "p50 ms": load["latency_ms"]["p50"],
             "p99 ms": load["latency_ms"]["p99"],
-            "refused": sum(load["refused"].values()) + load["lost"],
+            "refused": sum(load["refused"].values()) + load["lost"] + load["unsettled"],
+            "logins put off": load["logins_refused"],
             "peak MB": server.peak_memory(),
         }
     finally:
@@ -87,6 +102,7 @@ def batch(options):
             "p50 ms": load["latency_ms"]["p50"],
             "p99 ms": load["latency_ms"]["p99"],
             "refused": sum(load["refused"].values()) + load["lost"],
+            "peak MB": server.peak_memory(),
         }
     finally:
         server.stop()

@@ -33,6 +33,7 @@ from postwright.kernel.settings import load
 from postwright.testing.postgres import Postgres
 
 START = 20_000 * DAY  # a day in October 2024
+HEADS = ("2 dimensions, filter", "by tag", "by recipient domain", "100 of a recipient", "100 newest")
 PLAIN = ("seq", "ts", "account_id", "domain", "event", "recipient", "recipient_provider", "country", "marks")
 GENERATED = """
     SELECT DATE '2024-10-04' + day::INTEGER AS day, seq, ts, 'id' || seq AS id, account AS account_id,
@@ -207,6 +208,17 @@ def others(args, folder, engine, held, person, account):
 
 def main():
     """Print the figures."""
+    args = options()
+    figures, sealed = measure(args)
+    print("milliseconds by the clock (and of the processor)")
+    print(f"{'':16}", *(f"{head:>22}" for head in HEADS))
+    for name, row in figures.items():
+        print(f"{name:16}", *(f"{each:>22}" for each in row))
+    print(f"sealing: {sealed:,.0f} events/s")
+
+
+def options(words=None):
+    """What the command line says, or these words."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--days", type=int, default=30)
@@ -214,7 +226,11 @@ def main():
     parser.add_argument("--compare", action="store_true")
     parser.add_argument("--folder", type=Path, help="keep the events here, and use those that are here")
     parser.add_argument("--no-digests", action="store_true", help="measure without what is kept beside files")
-    args = parser.parse_args()
+    return parser.parse_args(words)
+
+
+def measure(args):
+    """Milliseconds of each question of `HEADS` to each store, and events sealed a second."""
     folder = args.folder or Path(tempfile.mkdtemp(prefix="bench-analytics-"))
     try:
         settings = load({"POSTWRIGHT_DATA": str(folder)})
@@ -274,12 +290,7 @@ def main():
         figures = {"Delta + DuckDB": ours}
         if args.compare:
             figures |= others(args, folder, engine, held, person, account)
-        print("milliseconds by the clock (and of the processor)")
-        heads = ("2 dimensions, filter", "by tag", "by recipient domain", "100 of a recipient", "100 newest")
-        print(f"{'':16}", *(f"{head:>22}" for head in heads))
-        for name, row in figures.items():
-            print(f"{name:16}", *(f"{each:>22}" for each in row))
-        print(f"sealing: {sealing(folder):,.0f} events/s")
+        return figures, sealing(folder)
     finally:
         if not args.folder:
             shutil.rmtree(folder)

@@ -46,7 +46,12 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--count", type=int, default=300)
-    options = parser.parse_args()
+    rows = measure(parser.parse_args().count)
+    table(rows, tuple(rows[0]))
+
+
+def measure(count):
+    """Microseconds of each stage, for each transfer encoding."""
     source = page()
     headers = [
         ("From", "ann@bench.test"),
@@ -72,7 +77,6 @@ def main():
         made = compose(headers, html=body, boundary_seed="s")
         tracked = copy("bob@sink.test").apply(made)
         (found,), (result,) = texts(made), texts(tracked)
-        count = options.count
         row = {
             "transfer encoding": name,
             "bytes": len(made),
@@ -87,7 +91,7 @@ def main():
         }
         row["together"] = row["compose"] + row["track (all)"] + row["sign"]
         rows.append(row)
-    table(rows, tuple(rows[0]))
+    return rows
 
 
 if __name__ == "__main__":

@@ -10,11 +10,16 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 import urllib.request
+from base64 import b64encode
 from pathlib import Path
 
+import dkim
+
+from .usage import Peak, cpu_seconds
+
 ROOT = Path(__file__).parents[1]
-TICKS = os.sysconf("SC_CLK_TCK")
 DOMAIN = "bench.test"
 
 
@@ -95,6 +100,7 @@ class Server:
         )
         self._wait()
         self.began = self.cpu()
+        self.peak = Peak(self.process.pid)
 
     def _wait(self):
         deadline = time.monotonic() + 60
@@ -109,27 +115,26 @@ class Server:
         raise SystemExit(f"the server did not start:\n{(self.data / 'server.log').read_text()[-3000:]}")
 
     def cpu(self):
-        """Processor seconds of each role so far."""
-        used = {}
-        for pid in [self.process.pid, *children(self.process.pid)]:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            used[pid] = (int(fields[11]) + int(fields[12])) / TICKS
-        return used
+        """Processor seconds of all roles so far."""
+        return cpu_seconds(self.process.pid)
 
     def cpu_since_start(self):
-        return sum(self.cpu().values()) - sum(self.began.values())
+        return self.cpu() - self.began
 
     def peak_memory(self):
-        """Largest resident size of any process, in MB."""
-        sizes = []
-        for pid in children(self.process.pid):
-            for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-                if line.startswith("VmHWM"):
-                    sizes.append(int(line.split()[1]) / 1024)
-        return round(max(sizes), 1)
+        """The most that all processes held together since the start, in MB (PSS)."""
+        return self.peak.end()
 
     def url(self, path):
         return f"http://127.0.0.1:{self.http}{path}"
+
+    def call(self, method, path, fields=None):
+        """The JSON answer to one request with form fields."""
+        data = urllib.parse.urlencode(fields).encode() if fields else None
+        request = urllib.request.Request(self.url(path), data, method=method)
+        request.add_header("Authorization", "Basic " + b64encode(f"api:{self.key}".encode()).decode())
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
 
     def end(self):
         """Stop it; its data stay."""
@@ -153,32 +158,59 @@ def role_of(pid):
     return found[1] if found else "other"
 
 
-def form_template(folder, to="user@sink.test", **more):
-    """A multipart send with a text part of the size that `bench.wire http --size` says; `more` fields."""
+def form_template(folder, fields):
+    """A multipart body with these fields, and its content type; the field `message` is a file."""
     boundary = "benchboundary"
-    fields = {
-        "from": f"Sender <sender@{DOMAIN}>",
-        "to": to,
-        "subject": "load {token}",
-        "text": "{body_json}",
-        "o:tag": "bench",
-        "v:run": "bench",
-    } | {name.replace("_", "-"): value for name, value in more.items()}
     lines = []
     for name, value in fields.items():
-        lines += [f"--{boundary}", f'Content-Disposition: form-data; name="{name}"', "", value]
+        file = '; filename="message.eml"' if name == "message" else ""
+        lines += [f"--{boundary}", f'Content-Disposition: form-data; name="{name}"{file}', "", value]
     lines += [f"--{boundary}--", ""]
     path = Path(folder) / "form.txt"
-    path.write_bytes("\r\n".join(lines).encode().replace(b"{body_json}", b"{body_text}"))
+    path.write_text("\r\n".join(lines), newline="")
     return path, f"multipart/form-data; boundary={boundary}"
 
 
-def post_load(server, count, conns, size, *more, to="user@sink.test", **fields):
-    path, kind = form_template(server.data, to, **fields)
+def post_load(server, count, conns, size, *more, to="user@sink.test", mime=False, **fields):
+    """Messages with a text of `size` over HTTP: parts of one in a form, or as MIME; `more` options and fields."""
+    sender, subject, text = f"Sender <sender@{DOMAIN}>", "load {token}", "{body_text}"
+    if mime:
+        head = f"From: {sender}\r\nTo: {to}\r\nSubject: {subject}\r\nMIME-Version: 1.0\r\n"
+        content = {"message": f"{head}Content-Type: text/plain; charset=utf-8\r\n\r\n{text}"}
+    else:
+        content = {"from": sender, "subject": subject, "text": text}
+    content |= {"to": to, "o:tag": "bench", "v:run": "bench"}
+    content |= {name.replace("_", "-"): value for name, value in fields.items()}
+    path, kind = form_template(server.data, content)
+    where = f"/v3/{DOMAIN}/messages{'.mime' if mime else ''}"
     return tool(
-        "http", "--url", server.url(f"/v3/{DOMAIN}/messages"), "--template", path, "--type", kind,
+        "http", "--url", server.url(where), "--template", path, "--type", kind,
         "--auth", f"api:{server.key}", "--count", count, "--conns", conns, "--size", size, *more,
     )  # fmt: skip
+
+
+def arrivals(load, sink, folder, record):
+    """What came of a load, as the sink saw it; `record` is the DNS record of the key.
+
+    The sink was told to write `ids` and to save a message below `folder`, the load to write `acked`. The rate is that
+    from the first message sent to the last that arrived.
+    """
+    sent = result(load)
+    if not sent["submitted"]:
+        raise RuntimeError(f"no message was accepted; refused: {sent['refused']}, lost: {sent['lost']}")
+    seen = sink.result()
+    checked = result(tool("verify", "--acked", folder / "acked", "--ids", folder / "ids"))
+    (message,) = (folder / "saved").glob("*.eml")
+    span = seen["last_monotonic"] - sent["first_monotonic"]
+    return {
+        "msg/s": round(seen["messages"] / span, 1),
+        "accept msg/s": sent["rate_per_s"],
+        "p50 ms": seen["latency_ms"]["p50"],
+        "p99 ms": seen["latency_ms"]["p99"],
+        "signed": seen["headers"]["DKIM-Signature"],
+        "verifies": dkim.verify(message.read_bytes(), dnsfunc=lambda *_, **__: record.encode()),
+        "exactly once": checked["exactly_once"],
+    }
 
 
 def table(rows, columns):

@@ -7,11 +7,8 @@ that many routes before the one that matches.
 """
 
 import argparse
-import base64
 import sqlite3
 import time
-import urllib.parse
-import urllib.request
 
 from .harness import DOMAIN, Server, free_port, result, table, tool
 
@@ -60,12 +57,8 @@ def ours(options):
 
 
 def add_route(server, priority, expression):
-    body = urllib.parse.urlencode({"priority": priority, "expression": expression, "action": "store()"})
-    login = base64.b64encode(f"api:{server.key}".encode()).decode()
-    request = urllib.request.Request(
-        server.url("/v3/routes"), body.encode(), {"Authorization": f"Basic {login}"}
-    )
-    urllib.request.urlopen(request).close()
+    fields = {"priority": priority, "expression": expression, "action": "store()"}
+    server.call("POST", "/v3/routes", fields)
 
 
 def wait_stored(server, count, began):

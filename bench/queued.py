@@ -43,7 +43,7 @@ def main():
         memory = Memory(server)
         began = server.cpu()
         seen = sink.result()
-        used = sum(server.cpu().values()) - sum(began.values())
+        used = server.cpu() - began
         time.sleep(STAY_SECONDS)  # for what looks at the whole queue now and then
         held = memory.end()
         row = {

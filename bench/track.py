@@ -8,15 +8,11 @@ cost instead (`--conns` waiting at once).
 
 import argparse
 import asyncio
-import json
 import multiprocessing
 import sqlite3
 import statistics
 import tempfile
 import time
-import urllib.parse
-import urllib.request
-from base64 import b64encode
 from pathlib import Path
 
 from postwright.kernel.clock import Clock
@@ -32,14 +28,6 @@ from .harness import DOMAIN, Server, table
 AGENT = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"
 MESSAGES = 50
 LINKS = 200  # different links of a message
-
-
-def call(server, method, path, fields=None):
-    data = urllib.parse.urlencode(fields).encode() if fields else None
-    request = urllib.request.Request(server.url(path), data, method=method)
-    request.add_header("Authorization", "Basic " + b64encode(f"api:{server.key}".encode()).decode())
-    with urllib.request.urlopen(request) as answer:
-        return json.load(answer)
 
 
 class Client(asyncio.Protocol):
@@ -93,15 +81,14 @@ def served(options):
     server = Server(http_processes=options.processes)
     try:
         ids = [
-            call(
-                server,
+            server.call(
                 "POST",
                 f"/v3/{DOMAIN}/messages",
                 {"from": f"a@{DOMAIN}", "to": f"u{n}@sink.test", "text": "x"},
             )
             for n in range(MESSAGES)
         ]
-        domain_id = call(server, "GET", f"/v4/domains/{DOMAIN}")["domain"]["id"]
+        domain_id = server.call("GET", f"/v4/domains/{DOMAIN}")["domain"]["id"]
         tokens = Tokens(Vault.from_file(server.data / "secret.key"))
         paths = []
         for n in range(options.hits):
@@ -124,7 +111,7 @@ def served(options):
                 break
             time.sleep(0.05)
         everything = time.perf_counter() - began
-        used = sum(server.cpu().values()) - sum(cpu.values())
+        used = server.cpu() - cpu
         spent.sort()
         return {
             "answered hits/s": round(options.hits / seconds),
@@ -133,6 +120,7 @@ def served(options):
             "told hits/s": round(options.hits / everything),
             "exactly once": told == options.hits,
             "CPU µs/hit": round(used / options.hits * 1e6),
+            "peak MB": server.peak_memory(),
         }
     finally:
         server.stop()

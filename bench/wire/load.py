@@ -18,6 +18,7 @@ class Work:
         self.acked = bytearray(options.count)
         self.ok = 0
         self.refused = Counter()
+        self.logins_refused = 0  # the connection is opened again
         self.lost = 0
         self.latency = array("q")
         self.began = time.monotonic()
@@ -56,6 +57,7 @@ class Work:
         return {
             "submitted": self.ok,
             "refused": dict(self.refused),
+            "logins_refused": self.logins_refused,
             "lost": self.lost,
             "span_s": round(span, 4),
             "rate_per_s": round(self.ok / span, 1) if span > 0 else None,
@@ -133,7 +135,7 @@ class Submitter(asyncio.Protocol):
 
     def authed(self, code):
         if code != 235:
-            self.work.refused[code] += 1
+            self.work.logins_refused += 1
             return self.transport.abort()
         self.begin()
 
