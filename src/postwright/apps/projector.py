@@ -42,7 +42,7 @@ from postwright.capture import Actor
 from postwright.habits.projector import HabitProjection
 from postwright.ips.projector import ReputationProjection
 from postwright.kernel.clock import SECOND
-from postwright.kernel.db import StoreUnavailable, Write, forget_nodes
+from postwright.kernel.db import Db, StoreUnavailable, Write, forget_nodes
 from postwright.suppressions import SuppressionProjection
 from postwright.tlsrpt import Reporter
 from postwright.webhooks import WebhookProjection, WebhookSender
@@ -172,7 +172,7 @@ async def _project(context: Context, stop: asyncio.Event, seat: Seat) -> None:
         now = time.monotonic()
         if seat.ours:
             looking = [projection for projection, at in due.items() if at <= now]
-            due |= zip(looking, await _turn(context, looking, now), strict=True)
+            due |= zip(looking, await turn(context.db, looking, now), strict=True)
             wait = min(due.values()) - time.monotonic()
         else:
             wait = POLL_SECONDS
@@ -180,17 +180,17 @@ async def _project(context: Context, stop: asyncio.Event, seat: Seat) -> None:
             await _pause(stop, wait)
 
 
-async def _turn(context: Context, looking: Sequence[events.Projection], now: float) -> list[float]:
+async def turn(db: Db, looking: Sequence[events.Projection], now: float) -> list[float]:
     """Let some projections take in a batch each; when each of them is due again (of the monotonic clock)."""
     try:
-        batches = await context.db.read(events.look, looking)
+        batches = await db.read(events.look, looking)
     except StoreUnavailable:
         return [now + PAUSE_SECONDS] * len(looking)
     except Exception:
         log.exception("the event log cannot be read; trying again")
         return [now + PAUSE_SECONDS] * len(looking)
     done = await asyncio.gather(
-        *(each.take(context.db, batch) for each, batch in zip(looking, batches, strict=True)),
+        *(each.take(db, batch) for each, batch in zip(looking, batches, strict=True)),
         return_exceptions=True,
     )
     due = []
