@@ -12,7 +12,7 @@ from postwright.apps.cli import _parser, _settings
     [
         (["serve", "--domain", "example.com"], "example.com"),
         (["import", "mailgun", "--domain", "example.com", "--domain", "example.org"], ""),
-        (["queue", "why", "some-id", "--domain", "example.com"], ""),
+        (["queue", "show", "some-id", "--domain", "example.com"], ""),
     ],
 )
 def test_a_flag_is_a_setting_of_serve_only(
