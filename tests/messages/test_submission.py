@@ -7,7 +7,9 @@ import json
 import re
 import smtplib
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from email.mime.application import MIMEApplication
 from email.mime.message import MIMEMessage
 from email.mime.multipart import MIMEMultipart
@@ -270,6 +272,27 @@ async def test_guessing_is_slowed_then_refused_and_hurts_nobody_else(door: Door)
     codes = [await asyncio.to_thread(guess, n) for n in range(60)]
     assert codes[:10] == [535] * 10 and set(codes[10:]) == {421}
     assert (await door.send(MESSAGE))[0] == 250  # from another address, into the same account
+
+
+async def test_many_connections_at_once_log_in_and_many_guesses_do_not_slip_through(door: Door) -> None:
+    def auth(password: str) -> int:
+        with smtplib.SMTP("127.0.0.1", door.port, "me.test", timeout=30) as client:
+            client.starttls(context=_trusting())
+            client.ehlo()
+            token = base64.b64encode(f"\0postmaster@{DOMAIN}\0{password}".encode()).decode()
+            return client.docmd("AUTH", f"PLAIN {token}")[0]
+
+    with ThreadPoolExecutor(24) as clients:
+
+        async def at_once(passwords: list[str]) -> Counter[int]:
+            loop = asyncio.get_running_loop()
+            return Counter(
+                await asyncio.gather(*(loop.run_in_executor(clients, auth, each) for each in passwords))
+            )
+
+        assert await at_once(["secret-password"] * 24) == {235: 24}
+        door.policy.logins = Logins(delay=0.001)
+        assert await at_once([f"guess-{n}" for n in range(24)]) == {535: 10, 421: 14}
 
 
 async def test_a_stranger_cannot_lock_the_owner_out(door: Door) -> None:

@@ -1,8 +1,9 @@
 """Limits on guessing passwords (mox's figures, delivery-engineering.md section 9)."""
 
+import asyncio
 import ipaddress
 import time
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 
 PER_MINUTE = 10  # failures from one address
@@ -18,6 +19,8 @@ class Logins:
     """Counts failed logins of all connections that share it.
 
     An attempt is charged when it begins and given back when it succeeds, so that many at once do not slip through.
+    Whom only attempts under way stand in the way of waits for them (`admit`): a program that opens thirty connections
+    at once guesses nothing.
     A login under attack from elsewhere stays open to the addresses it was used from before.
     """
 
@@ -27,6 +30,27 @@ class Logins:
         self._peers: OrderedDict[str, deque[float]] = OrderedDict()
         self._names: OrderedDict[str, deque[float]] = OrderedDict()
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._under_way: Counter[str] = Counter()  # attempts of addresses and of logins
+        self._one_ended = asyncio.Event()
+
+    async def admit(self, peer: str, login: str) -> bool:
+        """Begin an attempt, to be ended by `ended`; wait for others that may turn out right. False: see `begin`."""
+        both = network(peer), _name(login)
+        while not self.begin(peer, login):
+            if not any(self._under_way[each] for each in both):
+                return False
+            await self._one_ended.wait()
+        self._under_way.update(both)
+        return True
+
+    def ended(self, peer: str, login: str) -> None:
+        """An admitted attempt has come to its end, whatever that is."""
+        for each in (network(peer), _name(login)):
+            self._under_way[each] -= 1
+            if not self._under_way[each]:
+                del self._under_way[each]
+        self._one_ended.set()
+        self._one_ended = asyncio.Event()
 
     def begin(self, peer: str, login: str) -> bool:
         """Charge an attempt. False: no more of them for now."""

@@ -260,12 +260,15 @@ class SmtpServer(Connection):
 
     async def _authenticate(self, exchange: AuthExchange) -> bool | Reply:
         logins, peer = self._policy.logins, self._session.peer
-        if not logins.begin(peer, exchange.login):
+        if not await logins.admit(peer, exchange.login):
             return replies.TOO_MANY_LOGINS
-        right = await self._policy.authenticate(self._session, exchange.login, exchange.password)
-        if right:  # also a reply: the password is right
-            logins.succeeded(peer, exchange.login)
-        else:
+        try:
+            right = await self._policy.authenticate(self._session, exchange.login, exchange.password)
+            if right:  # also a reply: the password is right
+                logins.succeeded(peer, exchange.login)
+        finally:
+            logins.ended(peer, exchange.login)
+        if not right:
             await asyncio.sleep(logins.failed(peer, exchange.login))
         return right
 
