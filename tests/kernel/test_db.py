@@ -6,6 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, Text, func, insert, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from postwright.kernel.db import Db, Prepared, Read, StoreUnavailable, Write, open_db
 from postwright.testing.postgres import Postgres
@@ -55,6 +56,14 @@ async def test_a_bad_statement_does_not_spoil_its_neighbours(db: Db) -> None:
     )
     assert [isinstance(r, Exception) for r in results] == [False, True, False]
     assert await db.read(count) == 2
+
+
+async def test_errors_do_not_show_values(db: Db) -> None:
+    """They go to the log; values are mail, addresses and digests."""
+    await db.write(add, 1)
+    with pytest.raises(SQLAlchemyError) as failed:
+        await db.write(add, 1, "a-secret-word")
+    assert "INSERT INTO scratch" in str(failed.value) and "a-secret-word" not in str(failed.value)
 
 
 async def test_many_writers_share_commits(db: Db) -> None:

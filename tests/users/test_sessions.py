@@ -1,10 +1,16 @@
 """Signing in, staying in, being shut out: as a browser sees it."""
 
+import re
+from pathlib import Path
+
 import pyotp
 import pytest
+from sqlalchemy import select
 
 from postwright import users
-from tests.world import World
+from postwright.kernel.db import Db
+from postwright.notices.tables import notices
+from tests.world import World, world
 
 from .conftest import PASSWORD, SESSION, Browser, invitation
 
@@ -12,7 +18,7 @@ from .conftest import PASSWORD, SESSION, Browser, invitation
 async def test_an_invitation_works_once_and_signs_in(api: World) -> None:
     browser = Browser(api)
     token = invitation(api, api.one.account_id, "Owner@Example.com")
-    shown = await browser.call("GET", f"{SESSION}/link?token={token}")
+    shown = await browser.call("POST", SESSION + "/link/show", json={"token": token})
     assert shown.json() == {"email": "owner@example.com", "name": "", "purpose": "invitation"}
     short = await browser.call("POST", SESSION + "/link", json={"token": token, "password": "short"})
     assert (short.status_code, short.json()["message"]) == (
@@ -35,7 +41,8 @@ async def test_an_invitation_works_once_and_signs_in(api: World) -> None:
 async def test_an_old_invitation_is_none(api: World) -> None:
     token = invitation(api, api.one.account_id, "late@example.com")
     api.clock.advance(7 * 86_400 + 1)
-    assert (await Browser(api).call("GET", f"{SESSION}/link?token={token}")).status_code == 404
+    late = await Browser(api).call("POST", SESSION + "/link/show", json={"token": token})
+    assert late.status_code == 404
 
 
 async def test_sign_in_and_out(api: World, owner: Browser) -> None:
@@ -193,3 +200,30 @@ async def test_bad_invitations(api: World, owner: Browser, form: dict[str, str])
     assert (await owner.call("POST", "/postwright/v1/users", json=form)).status_code == 400
     assert api.db.read_now(users.any_user, api.one.account_id)
     assert (await owner.call("GET", "/v5/users")).json()["total"] == 1
+
+
+@pytest.mark.parametrize(("public_url", "status"), [("", 503), ("https://mail.example.com", 200)])
+async def test_a_reset_link_leads_to_ourselves_whatever_the_request_says(
+    sqlite_db: Db, tmp_path: Path, public_url: str, status: int
+) -> None:
+    """Anybody may ask for it: the Host header is theirs, and the link has a token that opens an account."""
+    async with world(sqlite_db, tmp_path, delivery="live", public_url=public_url) as api:
+        invitation(api, api.one.account_id, "owner@example.com")
+        answer = await Browser(api).call(
+            "POST", SESSION + "/reset", json={"email": "owner@example.com"}, headers={"host": "evil.example"}
+        )
+        assert answer.status_code == status, answer.text
+        mailed = await api.db.read(lambda tx: list(tx.rows(select(notices))))
+        texts = [api.context.vault.open(row.text, f"notice {row.id}").decode() for row in mailed]
+        found = [url for text in texts for url in re.findall(r"(https?://[^/]+)/", text)]
+        assert found == ([public_url] if public_url else [])
+
+
+async def test_a_reset_tells_nobody_who_has_an_account(api: World, owner: Browser) -> None:
+    answers = [
+        await Browser(api).call("POST", SESSION + "/reset", json={"email": email})
+        for email in ("owner@example.com", "nobody@example.com")
+    ]
+    assert [each.status_code for each in answers] == [200, 200]
+    assert answers[0].json() == answers[1].json()
+    assert len(await api.db.read(lambda tx: list(tx.rows(select(notices))))) == 1

@@ -37,6 +37,13 @@ class BadSignIn(Refused):
     message = "Email or password is not correct"
 
 
+class NoPublicUrl(Refused):
+    """Nobody told the server how links that it mails begin."""
+
+    status = 503
+    message = "No link can be mailed: the operator of this server has to set POSTWRIGHT_PUBLIC_URL"
+
+
 class CodeRequired(Refused):
     """The password is right, and the user has a second factor."""
 

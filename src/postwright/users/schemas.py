@@ -137,7 +137,7 @@ class SignInForm(msgspec.Struct, kw_only=True):
     code: str = ""
 
 
-class LinkQuery(msgspec.Struct, kw_only=True):
+class LinkForm(msgspec.Struct, kw_only=True):
     """A link from a mail."""
 
     token: str

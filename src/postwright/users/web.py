@@ -32,21 +32,25 @@ _PAGE = f"""<!doctype html>
 <button type="submit">Save</button></form></main>
 <noscript>This page needs JavaScript.</noscript></body></html>
 """
-# The token stands behind the # of the address: it goes to no server, and into no log.
+# The token stands behind the # of the address, and goes from there into bodies: no log has it.
 _SCRIPT = """"use strict";
 const link = "/postwright/v1/session/link";
 const token = new URLSearchParams(location.hash.slice(1)).get("token") || "";
 const form = document.getElementById("form"), about = document.getElementById("about");
 const say = (text) => { about.textContent = text; };
-async function ask(path, options) {
-  const answer = await fetch(path, options);
+async function ask(path, given) {
+  const answer = await fetch(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(given),
+  });
   const body = await answer.json();
   if (!answer.ok) throw new Error(body.message || "That did not work. Please try again.");
   return body;
 }
 async function begin() {
   try {
-    const found = await ask(link + "?token=" + encodeURIComponent(token));
+    const found = await ask(link + "/show", { token });
     say("For " + found.email);
     form.hidden = false;
     document.getElementById("password").focus();
@@ -57,11 +61,7 @@ form.addEventListener("submit", async (event) => {
   const password = document.getElementById("password").value;
   if (password !== document.getElementById("again").value) { say("The two are not the same."); return; }
   try {
-    await ask(link, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ token, password }),
-    });
+    await ask(link, { token, password });
     form.hidden = true;
     history.replaceState(null, "", location.pathname);
     say("Your password is set. You can sign in with it now.");

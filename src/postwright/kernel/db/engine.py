@@ -181,7 +181,12 @@ def open_store(database: str, data_dir: Path) -> Store:
     scheme, _, rest = database.partition("://")
     if scheme not in ("postgresql", "postgres") or not rest:
         raise ValueError(f"POSTWRIGHT_DATABASE={database}: sqlite or postgresql://… expected")
-    engine = create_engine(f"postgresql+psycopg://{rest}", poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    engine = create_engine(
+        f"postgresql+psycopg://{rest}",
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,  # errors go to the log, and values are mail, addresses and digests
+    )
     return Store(engine, None)
 
 
@@ -192,6 +197,7 @@ def sqlite_store(path: Path) -> Store:
         poolclass=NullPool,
         # We begin and commit by ourselves; the driver must not do it behind our back.
         isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
         connect_args={"check_same_thread": False, "cached_statements": 512},
     )
     event.listen(engine, "connect", _sqlite_pragmas)

@@ -14,6 +14,7 @@ from postwright.kernel.clock import Clock
 from postwright.kernel.db import Db
 from postwright.kernel.http import PUBLIC, Controller, Reply, delete, get, post, put
 from postwright.kernel.secrets import Vault
+from postwright.kernel.settings import Settings
 
 from .. import factors, schemas, service, store
 from ..errors import (
@@ -24,6 +25,7 @@ from ..errors import (
     BadSignIn,
     BadUser,
     CodeRequired,
+    NoPublicUrl,
     NotAUser,
     NotEnrolled,
     TooManyAttempts,
@@ -98,8 +100,9 @@ class Session(Controller):
 class Links(Controller):
     """Links from mails: invitations and forgotten passwords."""
 
-    @get(_PATH + "/link", id="session.link.get", access=PUBLIC, errors=(BadLink,))
-    async def show(self, db: Db, clock: Clock, fields: schemas.LinkQuery) -> schemas.LinkShown:
+    # A POST, although it changes nothing: the token stands in the body, as addresses end up in logs of proxies.
+    @post(_PATH + "/link/show", id="session.link.show", access=PUBLIC, reads=True, errors=(BadLink,))
+    async def show(self, db: Db, clock: Clock, fields: schemas.LinkForm) -> schemas.LinkShown:
         """Show who a link from a mail is for."""
         user, purpose = await db.read(service.invited, clock.now(), fields.token)
         return schemas.LinkShown(user.email, user.name, purpose)
@@ -124,17 +127,21 @@ class Links(Controller):
             return Reply(schemas.Done("Password changed, please sign in"))
         return await _opened(db, base_url, user, await db.write(begin_session, clock.now(), user))
 
-    @post(_PATH + "/reset", id="session.reset", access=PUBLIC, errors=(TooManyAttempts,))
+    @post(_PATH + "/reset", id="session.reset", access=PUBLIC, errors=(TooManyAttempts, NoPublicUrl))
     async def reset(
         self,
         request: Request[Any, Any, Any],
         db: Db,
+        settings: Settings,
         base_url: str,
         sign_in: SignIn,
         fields: schemas.ResetForm,
     ) -> schemas.Done:
         """Have a link mailed for a forgotten password. The answer is the same whether the address is known."""
         _same_site(request)
+        # Else the link would begin with the Host header of whoever asks, and lead its reader with the token to them.
+        if not (settings.public_url or settings.capture):
+            raise NoPublicUrl
         await sign_in.forgotten(db, fields.email, _peer(request), base_url)
         return schemas.Done("If the address is known, a link is on its way")
 
