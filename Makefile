@@ -1,4 +1,4 @@
-# make serve | test | lint | panel | check-panel | coverage-api | compat | docs | bench | nightly | clean
+# make serve | test | lint | panel | check-panel | coverage-api | compat | docs | bench | campaign | nightly | clean
 # VENV, PYTHON, WORKERS and ARGS may be set, as in: make test ARGS="tests/queue -x" WORKERS=0, make bench ARGS=--quick
 
 VENV ?= .venv
@@ -10,7 +10,7 @@ SETUP := VENV="$(VENV)" PYTHON="$(PYTHON)" tools/setup.sh
 PANEL := src/postwright/panel/built/index.html
 PANEL_SOURCES := $(shell find web tools/build_panel.sh \( -name node_modules -o -name openapi.json -o -name schema.d.ts -o -name '*.md' \) -prune -o -type f -print)
 
-.PHONY: serve test lint panel check-panel coverage-api compat docs bench nightly clean
+.PHONY: serve test lint panel check-panel coverage-api compat docs bench campaign nightly clean
 .DEFAULT_GOAL := test
 
 # The program with what it needs to run.
@@ -67,9 +67,14 @@ docs: $(VENV)/.docs
 bench: $(VENV)/.develop
 	@$(BIN)/python -m bench $(ARGS)
 
-# What takes too long for each change: EXAMPLES requests of each operation.
+# A server killed wherever it can die, and an account of all that it accepted.
+MINUTES ?= 10
+campaign: $(VENV)/.develop
+	@$(BIN)/python -m bench.campaign --minutes $(MINUTES) $(ARGS)
+
+# What takes too long for each change: EXAMPLES requests of each operation, MINUTES of the campaign.
 EXAMPLES ?= 200
-nightly: $(VENV)/.develop
+nightly: $(VENV)/.develop campaign
 	@POSTWRIGHT_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n0 tests/contract/test_every_operation.py
 
 clean:

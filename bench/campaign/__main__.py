@@ -3,10 +3,10 @@
     python -m bench.campaign [--minutes 5] [--seed N] [--points NAME,NAME] [--rate 12]
 
 Each failpoint of the program in turn, then single processes and all of them at random times, until the minutes are
-over. Then a table: what was accepted in each round, and what came of it. Mail comes in over HTTP, SMTP and MX; webhooks,
-routes, lists and opens go on beside it. Ends with status 1 when a recipient neither arrived, failed nor waits, when one
-arrived twice that the queue had never marked ambiguous, or when an event or a webhook is missing. `--seed` repeats what
-was drawn; what a process was doing when it died depends on the machine.
+over. Then a table: what was accepted in each round, and what came of it. Mail comes in over HTTP, SMTP and MX;
+webhooks, routes, lists and opens go on beside it. Ends with status 1 when a recipient neither arrived, failed nor
+waits, when one arrived twice and the journal calls no attempt ambiguous, or when an event or a webhook is missing.
+`--seed` repeats what was drawn; what a process was doing when it died depends on the machine.
 """
 
 import argparse
@@ -40,7 +40,8 @@ def main():
         rows = list(campaign.rows())
         table(rows, tuple(rows[0]))
         ledger = campaign.ledger
-        print(f"{len(ledger.unanswered)} without an answer; {len(ledger.ambiguous)} addresses marked ambiguous")
+        print(f"{len(ledger.unanswered)} recipients of messages that got no answer")
+        print(f"{len(ledger.twice())} twice, {len(ledger.ambiguous)} of them ambiguous in the journal")
     for line in problems[:SHOWN]:
         print(line)
     if problems:

@@ -1,6 +1,5 @@
 """What was accepted, what arrived, and what nobody can account for."""
 
-import asyncio
 import re
 import sqlite3
 from collections import Counter
@@ -9,7 +8,6 @@ from contextlib import closing
 from postwright.mail.smtp import Reply
 from postwright.testing.sink import Sink
 
-WATCH_SECONDS = 0.5
 _SUBJECT = re.compile(rb"^Subject: (tok\d+)", re.MULTILINE)
 _PIXEL = re.compile(rb'src="(http://[^"]+/o/[^"]+)"')
 PAGE = 300
@@ -53,7 +51,7 @@ class Ledger:
         self.changed = set()  # came twice, in other bytes
         self.ended = {}  # key -> how often each final event is in the log
         self.told = Counter()  # final events by webhook
-        self.ambiguous = set()  # addresses that the queue ever marked
+        self.ambiguous = set()  # of what came twice: where the journal says that an attempt's end is unknown
         self.pixels = []
         self._first = {}
 
@@ -71,15 +69,10 @@ class Ledger:
         if data["event"] == "delivered" or data.get("severity") == "permanent":
             self.told[data["message"]["headers"]["subject"], data["recipient"]] += 1
 
-    async def watch(self, path):
-        """Remember whose attempt has an unknown end: such a row waits for seconds before it is tried again."""
-        while True:
-            self.ambiguous |= await asyncio.to_thread(_recipients, path, "WHERE ambiguous = 1")
-            await asyncio.sleep(WATCH_SECONDS)
-
-    async def read_events(self, api, domain):
-        """Count the final events of each recipient in the log."""
+    async def read(self, api, domain):
+        """Count the final events of each recipient in the log, and ask the journal about what came twice."""
         self.ended = {}
+        ids = {}
         for query in ("event=delivered", "event=failed&severity=permanent"):
             path = f"/v3/{domain}/events?{query}&limit={PAGE}&ascending=yes"
             while True:
@@ -87,9 +80,18 @@ class Ledger:
                 for event in page["items"]:
                     key = event["message"]["headers"]["subject"], event["recipient"]
                     self.ended.setdefault(key, Counter())[event["event"]] += 1
+                    ids[key] = event["message"]["headers"]["message-id"]
                 if len(page["items"]) < PAGE:
                     break
                 path = page["paging"]["next"]
+        for key in self.twice() & ids.keys():
+            path = f"/postwright/v1/{domain}/messages/{ids[key]}/attempts?recipient={key[1]}"
+            if any(item["outcome"] == "ambiguous" for item in (await api.get(path))["items"]):
+                self.ambiguous.add(key)
+
+    def twice(self):
+        """What arrived more than once. Forwards of routes are at least once, and have no journal."""
+        return {key for key, count in self.arrivals.items() if count > 1 and key[1] != "route"}
 
     def open(self):
         """Accepted recipients that neither arrived nor failed."""
@@ -101,14 +103,12 @@ class Ledger:
         mine = [key for key, round_ in self.accepted.items() if name in ("", round_)]
         arrived = [key for key in mine if self.arrivals[key]]
         gone = self.open().intersection(mine)
-        # Forwards of routes are at least once and have no journal.
-        twice = [key for key in arrived if self.arrivals[key] > 1 and key[1] != "route"]
         return {
             "accepted": len(mine),
             "delivered": len(arrived),
             "failed": sum("failed" in self.ended.get(key, {}) for key in mine),
             "queued": sum(key[1] in waiting for key in gone),
-            "twice": len(twice),
+            "twice": len(self.twice().intersection(mine)),
             "lost": sum(key[1] not in waiting for key in gone),
         }
 
@@ -116,9 +116,8 @@ class Ledger:
         """What must not be, in words."""
         waiting = _recipients(path)
         found = [f"lost: {key}" for key in self.open() if key[1] not in waiting]
-        for key, count in self.arrivals.items():
-            if count > 1 and key[1] != "route" and key[1] not in self.ambiguous:
-                found.append(f"{count} times, and not ambiguous: {key}")
+        doubled = self.twice() - self.ambiguous
+        found += [f"{self.arrivals[key]} times, and not ambiguous: {key}" for key in doubled]
         found += [f"again with other bytes: {key}" for key in self.changed]
         for key, events in self.ended.items():
             if events.total() > 1:
@@ -132,9 +131,9 @@ class Ledger:
         return found + [f"{count} requests were answered {what}" for what, count in self.refused.items()]
 
 
-def _recipients(path, where=""):
+def _recipients(path):
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as store:
-            return {row[0] for row in store.execute(f"SELECT recipient FROM queue {where}")}
+            return {row[0] for row in store.execute("SELECT recipient FROM queue")}
     except sqlite3.OperationalError:
         return set()  # before the first start

@@ -6,6 +6,7 @@ import itertools
 import json
 import smtplib
 import ssl
+from contextlib import suppress
 
 import aiohttp
 
@@ -75,11 +76,15 @@ class Load:
         """What a round does once: a list with an upload and a post, a pause that is ended."""
         try:
             await self._post_to_list()
-            status, body = await self._api.call(
-                "POST", "/postwright/v1/queue/pause", data={"recipient_domain": "held.test", "note": "campaign"}
+            status, _ = await self._api.call(
+                "POST",
+                "/postwright/v1/queue/pause",
+                data={"recipient_domain": "held.test", "note": "campaign"},
             )
             if status == 200:
-                await self._api.call("POST", "/postwright/v1/queue/resume", data={"recipient_domain": "held.test"})
+                await self._api.call(
+                    "POST", "/postwright/v1/queue/resume", data={"recipient_domain": "held.test"}
+                )
         except (aiohttp.ClientError, TimeoutError):
             pass  # it died; the next round does it again
 
@@ -92,7 +97,7 @@ class Load:
 
     async def _form(self):
         token = self._token()
-        more = {"o:archive-to": self._catcher.url("/archive")} if self._dice.random() < 0.2 else {}
+        more = {"o:archive-to": self._catcher.url("/archive")} if self._dice.random() < 0.5 else {}
         keys = self._keys(token, self._dice.choice((1, 1, 3)))
         await self._send(keys, {"html": "<html><body><p>Hello.</p></body></html>", **more})
 
@@ -102,7 +107,12 @@ class Load:
         await self._send(keys, {"recipient-variables": json.dumps(variables)})
 
     async def _send(self, keys, fields, to=None):
-        pairs = [("from", f"ann@{DOMAIN}"), ("subject", keys[0][0]), ("text", "Hello."), ("o:tracking", "yes")]
+        pairs = [
+            ("from", f"ann@{DOMAIN}"),
+            ("subject", keys[0][0]),
+            ("text", "Hello."),
+            ("o:tracking", "yes"),
+        ]
         pairs += [("to", address) for address in to or [address for _, address in keys]]
         try:
             status, body = await self._api.call(
@@ -147,10 +157,8 @@ class Load:
     async def _open(self):
         if not self._ledger.pixels:
             return
-        try:
+        with suppress(aiohttp.ClientError, TimeoutError):
             await self._api.call("GET", self._ledger.pixels.pop())
-        except (aiohttp.ClientError, TimeoutError):
-            pass
 
     async def _post_to_list(self):
         token = self._token()

@@ -212,10 +212,10 @@ async def test_a_long_attempt_keeps_its_lease(rig: Rig, mx: Sink, monkeypatch: p
     for _ in range(4):
         rig.api.clock.advance(600)
         await rig.delivery._sender.renew()
-        assert await rig.api.db.write(queue.recover, rig.api.clock.now(), 0) == 0
+        assert (await rig.api.db.write(queue.recover, rig.api.clock.now(), 0)).count == 0
     rig.api.clock.advance(3600)
     lost = await rig.api.db.write(queue.recover, rig.api.clock.now(), 0)
-    assert lost == 1  # without renewal it would be somebody else's
+    assert lost.count == 1  # without renewal it would be somebody else's
     release.set()
     await asyncio.sleep(0.1)
     assert await rig.events() == []  # whoever lost the lease records nothing

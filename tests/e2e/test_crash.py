@@ -10,7 +10,7 @@ import pytest
 
 from postwright.testing.sink import Sink
 
-from .conftest import Api
+from .conftest import DOMAIN, Api
 
 
 async def subjects(sink: Sink) -> list[str]:
@@ -158,3 +158,7 @@ async def test_killed_around_an_attempt(
     assert len(sink.messages) == copies
     assert len({message.data for message in sink.messages}) == 1
     assert len(await api.events(event="delivered")) == 1
+    # The journal names the attempt that nobody knows the end of, whether it came that far or not.
+    journal = await api.get(f"/postwright/v1/{DOMAIN}/messages/{sent}/attempts")
+    outcomes = [item["outcome"] for item in journal["items"]]
+    assert outcomes == (["delivered"] if point == "delivery.recorded" else ["ambiguous", "delivered"])

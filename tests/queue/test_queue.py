@@ -49,7 +49,7 @@ async def test_two_workers_never_hold_the_same_recipient(filled: Db) -> None:
 async def test_a_stale_token_finishes_nothing(filled: Db) -> None:
     (item,) = await filled.write(queue.claim, NOW, 1)
     later = NOW + (queue.LEASE_SECONDS + 1) * SECOND
-    assert await filled.write(queue.recover, later, 900) == 1
+    assert (await filled.write(queue.recover, later, 900)).count == 1
     (again,) = [i for i in await filled.write(queue.claim, later + 400 * SECOND, 10) if i.id == item.id]
     assert not await filled.write(queue.start, item, later)
     assert not await filled.write(queue.finish, item)
@@ -62,7 +62,7 @@ async def test_an_expired_lease_returns_with_attempts_unchanged_and_a_pause(fill
     (item, begun) = await filled.write(queue.claim, NOW, 2)
     assert await filled.write(queue.start, begun, NOW)
     later = NOW + (queue.LEASE_SECONDS + 1) * SECOND
-    assert await filled.write(queue.recover, later, 900) == 2
+    assert (await filled.write(queue.recover, later, 900)).count == 2
     soon = {i.id: i for i in await filled.write(queue.claim, later + 300 * SECOND, 10)}
     assert soon[item.id].attempts == 0
     # An attempt had begun: the receiver may have the message, so the wait is longer.
@@ -74,7 +74,7 @@ async def test_an_expired_lease_returns_with_attempts_unchanged_and_a_pause(fill
 async def test_release_all_frees_unbegun_leases_at_once(filled: Db) -> None:
     items = await filled.write(queue.claim, NOW, 10)
     await filled.write(queue.start, items[0], NOW)
-    assert await filled.write(queue.release_all, NOW, 15.0) == 10
+    assert (await filled.write(queue.release_all, NOW, 15.0)).count == 10
     assert len(await filled.write(queue.claim, NOW, 100)) == 9
     assert len(await filled.write(queue.claim, NOW + 15 * SECOND, 100)) == 1
 
@@ -84,7 +84,7 @@ async def test_what_a_dead_process_held_returns_and_nothing_else(filled: Db) -> 
     await filled.write(queue.start, begun, NOW)
     alive = await filled.write(queue.claim, NOW, 4, None, 1)
     await filled.write(queue.claim, NOW, 1)
-    assert await filled.write(queue.recover_of, 12, NOW, 900.0) == 4
+    assert (await filled.write(queue.recover_of, 12, NOW, 900.0)).count == 4
     again = await filled.write(queue.claim, NOW, 100)
     assert {item.id for item in others} < {item.id for item in again} and len(again) == 4
     assert not await filled.write(queue.start, others[0], NOW)  # should it have been alive after all
@@ -228,7 +228,7 @@ async def test_of_two_workers_each_row_is_finished_by_one_and_a_stale_lease_fini
     await fill(db, "a", 0, 10, 1000)
     stale = await db.write(queue.claim, NOW, 50)
     later = NOW + (queue.LEASE_SECONDS + 1) * SECOND
-    assert await db.write(queue.recover, later, 900) == 50
+    assert (await db.write(queue.recover, later, 900)).count == 50
     now = later + 3600 * SECOND
     other = open_db(store_url, tmp_path)
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from postwright import queue, webhooks
+from postwright import delivery, webhooks
 from postwright.delivery import ShapingError, ambiguous_seconds, load_shaping
 from postwright.kernel import tracing
 from postwright.kernel.db import fact, settle
@@ -99,5 +99,5 @@ def only_one(data: Path) -> int:
 def release(context: Context) -> None:
     """Free at once what was leased when the last server died: nobody else is alive on this store."""
     pause = ambiguous_seconds(context.settings)
-    context.db.write_now(queue.release_all, context.clock.now(), pause)
+    context.db.write_now(delivery.release_all, context.clock.now(), pause)
     context.db.write_now(webhooks.release_all, context.clock.now())

@@ -6,7 +6,7 @@ what came of it: the queue row's next state and its event, in one transaction. W
 """
 
 from .destinations import Destinations, Host, Unroutable
-from .outcome import ambiguous_seconds
+from .outcome import ambiguous_seconds, release_all
 from .shaping import Shaping, load_shaping
 from .shaping.policy import ShapingError
 from .sources import Source, Sources
@@ -24,5 +24,6 @@ __all__ = [
     "Unroutable",
     "ambiguous_seconds",
     "load_shaping",
+    "release_all",
     "suspensions",
 ]

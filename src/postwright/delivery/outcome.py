@@ -120,6 +120,24 @@ def ambiguous_seconds(settings: Settings) -> float:
     return 1.5 * schedule[0] if schedule else 900.0
 
 
+def note_unknown(tx: Write, now: int, back: queue.Recovered) -> int:
+    """Tell the journal of attempts whose process died before it could; how many recipients came back in all."""
+    record = journal.Record(
+        outcome="ambiguous",
+        next_at=back.due,
+        decision=_DECISIONS["ambiguous"],
+        description="the process that made this attempt died before it noted how it ended",
+    )
+    pairs = [(item, msgspec.structs.replace(record, number=item.attempts + 1)) for item in back.unknown]
+    journal.note_all(tx, now, pairs)
+    return back.count
+
+
+def release_all(tx: Write, now: int, pause: float) -> int:
+    """Return every recipient that was being sent when the last server died; how many. `pause`: ambiguous_seconds."""
+    return note_unknown(tx, now, queue.release_all(tx, now, pause))
+
+
 class Recorder:
     """Turns attempts into queue transitions and events."""
 
@@ -157,6 +175,12 @@ class Recorder:
             outcome="suppressed",
         )
         return False
+
+    def recover(self, tx: Write, now: int, node: int | None = None) -> int:
+        """Return expired leases, or those of a `node` that is dead, to the queue; how many."""
+        wait = self.ambiguous_seconds
+        back = queue.recover(tx, now, wait) if node is None else queue.recover_of(tx, node, now, wait)
+        return note_unknown(tx, now, back)
 
     def hold(self, tx: Write, now: int, item: queue.Item, rule: levers.Rule) -> bool:
         """Keep a recipient back for an operator's rule. False: the rule has ended meanwhile, or the lease."""

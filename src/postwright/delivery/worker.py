@@ -323,7 +323,7 @@ class Delivery:
         since = now - queue.LEASE_SECONDS * SECOND  # older leases end by themselves
         self._dead.update(self._peers.died(await self._db.read(beats, "delivery", since)))
         for node in list(self._dead):
-            back = await self._db.write(queue.recover_of, node, now, self._recorder.ambiguous_seconds)
+            back = await self._db.write(self._recorder.recover, now, node)
             self._dead.discard(node)
             if not back:
                 continue  # another process was faster, or it held nothing
@@ -359,7 +359,7 @@ class Delivery:
     async def _recover(self) -> None:
         await self._sender.renew()
         await self._tls_results.flush()
-        back = await self._db.write(queue.recover, self._clock.now(), self._recorder.ambiguous_seconds)
+        back = await self._db.write(self._recorder.recover, self._clock.now())
         if back:
             metering.lost(back)
             log.warning("leases ran out; recipients are back in the queue", extra={"count": back})

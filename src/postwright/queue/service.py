@@ -243,27 +243,43 @@ def give_back(tx: Write, items: Iterable[Item], due_at: int) -> None:
     store.give_back(tx, [(due_at, item.id, item.token) for item in items])
 
 
-def recover(tx: Write, now: int, ambiguous_seconds: float) -> int:
-    """Return expired leases to the queue, attempts unchanged; how many.
+class Recovered(msgspec.Struct, frozen=True):
+    """What was returned to the queue of those who held it: `count`, among them `unknown`, due at `due`.
+
+    Of `unknown` an attempt had begun, and nobody knows how it ended.
+    """
+
+    count: int
+    unknown: list[Item]
+    due: int
+
+
+def recover(tx: Write, now: int, ambiguous_seconds: float) -> Recovered:
+    """Return expired leases to the queue, attempts unchanged.
 
     Where an attempt had begun its outcome is unknown: the receiver may have the message. Those are ambiguous and
     wait `ambiguous_seconds` (delivery-engineering.md 1.3).
     """
     wait = max(RECOVERY_SECONDS, ambiguous_seconds)
-    return store.recover(tx, now, now + RECOVERY_SECONDS * SECOND, now + int(wait * SECOND))
+    return _recover(tx, now, now + RECOVERY_SECONDS * SECOND, now + int(wait * SECOND))
 
 
-def recover_of(tx: Write, node: int, now: int, ambiguous_seconds: float) -> int:
-    """Return what a process holds that is known to be dead; how many. What it had not begun is due at once.
+def recover_of(tx: Write, node: int, now: int, ambiguous_seconds: float) -> Recovered:
+    """Return what a process holds that is known to be dead. What it had not begun is due at once.
 
     A message that kills whoever builds it comes round once for each such death, which is told a minute later.
     """
-    return store.recover(tx, FOREVER, now, now + int(ambiguous_seconds * SECOND), f"{node}.")
+    return _recover(tx, FOREVER, now, now + int(ambiguous_seconds * SECOND), f"{node}.")
 
 
-def release_all(tx: Write, now: int, ambiguous_seconds: float) -> int:
-    """Return every lease, because nobody who could hold one is alive; how many."""
-    return store.recover(tx, FOREVER, now, now + int(ambiguous_seconds * SECOND))
+def release_all(tx: Write, now: int, ambiguous_seconds: float) -> Recovered:
+    """Return every lease, because nobody who could hold one is alive."""
+    return _recover(tx, FOREVER, now, now + int(ambiguous_seconds * SECOND))
+
+
+def _recover(tx: Write, ended_before: int, due: int, due_started: int, holder: str = "") -> Recovered:
+    count, begun = store.recover(tx, ended_before, due, due_started, holder)
+    return Recovered(count + len(begun), [Item(*row) for row in begun], due_started)
 
 
 def purge(tx: Write, domain_id: str, limit: int = 1000) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, delete, func, insert, literal_column, select, text, update
+from sqlalchemy import and_, bindparam, delete, func, insert, literal_column, select, text, update
 
 from postwright.kernel.db import Prepared, Read, Write
 
@@ -225,22 +225,27 @@ def defer(
     return tx.do(_DEFER, (due, attempts, code, reply, ambiguous, key, token)) == 1
 
 
-def recover(tx: Write, ended_before: int, due: int, due_started: int, holder: str = "") -> int:
+def recover(
+    tx: Write, ended_before: int, due: int, due_started: int, holder: str = ""
+) -> tuple[int, Sequence[Any]]:
     """Return rows whose lease ended: due at `due`, or `due_started` where an attempt had begun.
 
-    Only those of `holder`, what tokens begin with, when that is given.
+    Only those of `holder`, what tokens begin with, when that is given. How many no attempt had begun for, and the
+    others as a claim has them.
     """
-    when = case((queue.c.started == 1, due_started), else_=due)
-    flag = case((queue.c.started == 1, 1), else_=queue.c.ambiguous)
-    return tx.run(
-        update(queue)
-        .where(
-            queue.c.state == LEASED,
-            queue.c.lease_until < ended_before,
-            queue.c.lease_token.startswith(holder, autoescape=True),
-        )
-        .values(state=QUEUED, due_at=when, lease_token="", started=0, ambiguous=flag)
+    ended = (
+        queue.c.state == LEASED,
+        queue.c.lease_until < ended_before,
+        queue.c.lease_token.startswith(holder, autoescape=True),
     )
+    freed = {"state": QUEUED, "lease_token": ""}
+    begun = tx.rows(
+        update(queue)
+        .where(*ended, queue.c.started == 1)
+        .values(**freed, due_at=due_started, started=0, ambiguous=1)
+        .returning(*_LEASE_COLUMNS)
+    )
+    return tx.run(update(queue).where(*ended).values(**freed, due_at=due)), begun
 
 
 def purge(tx: Write, domain_id: str, limit: int) -> int:
