@@ -2,11 +2,12 @@
 
     python -m bench.campaign [--minutes 5] [--seed N] [--points NAME,NAME] [--rate 12]
 
-Each failpoint of the program in turn, then single processes and all of them at random times, until the minutes are
-over. Then a table: what was accepted in each round, and what came of it. Mail comes in over HTTP, SMTP and MX;
-webhooks, routes, lists and opens go on beside it. Ends with status 1 when a recipient neither arrived, failed nor
-waits, when one arrived twice and the journal calls no attempt ambiguous, or when an event or a webhook is missing.
-`--seed` repeats what was drawn; what a process was doing when it died depends on the machine.
+First each failpoint of the program in turn; then, until the minutes are over, single processes and all of them at
+random times, and failpoints a few passes later. Then a table: what was accepted in each round, and what came of it.
+Mail comes in over HTTP, SMTP and MX; webhooks, routes, lists and opens go on beside it. Ends with status 1 when a
+recipient neither arrived, failed nor waits, when one arrived twice and the journal calls no attempt ambiguous, or when
+an event or a webhook is missing. `--seed` repeats what was drawn; what a process was doing when it died depends on the
+machine.
 """
 
 import argparse
@@ -33,6 +34,7 @@ def main():
     parser.add_argument("--rate", type=float, default=12, help="messages a second")
     options = parser.parse_args()
     points = options.points.split(",") if options.points else failpoints()
+    random.Random(options.seed).shuffle(points)
     print(f"seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="postwright-campaign-") as folder:
         campaign = Campaign(Path(folder), options.seed, options.rate, lambda line: print(line, flush=True))

@@ -76,17 +76,18 @@ class Load:
         """What a round does once: a list with an upload and a post, a pause that is ended."""
         try:
             await self._post_to_list()
-            status, _ = await self._api.call(
-                "POST",
-                "/postwright/v1/queue/pause",
-                data={"recipient_domain": "held.test", "note": "campaign"},
-            )
-            if status == 200:
-                await self._api.call(
-                    "POST", "/postwright/v1/queue/resume", data={"recipient_domain": "held.test"}
-                )
+            held = {"recipient_domain": "held.test"}
+            await self._done("/postwright/v1/queue/pause", held | {"note": "campaign"})
+            await self._done("/postwright/v1/queue/resume", held)
         except (aiohttp.ClientError, TimeoutError):
             pass  # it died; the next round does it again
+
+    async def _done(self, path, data):
+        """Whether it was answered 200."""
+        status, body = await self._api.call("POST", path, data=data)
+        if status != 200:
+            self._ledger.refused[f"{status} {body}: {path.rpartition('/')[2]}"] += 1
+        return status == 200
 
     def _token(self):
         return f"tok{next(self._numbers)}"
@@ -164,11 +165,10 @@ class Load:
         token = self._token()
         name = f"list{token}@{DOMAIN}"
         keys = [(token, f"member-{token}-{n}@sink.test") for n in range(3)]
-        status, _ = await self._api.call("POST", "/v3/lists", data={"address": name})
+        made = await self._done("/v3/lists", {"address": name})
         form = aiohttp.FormData({"members": json.dumps([address for _, address in keys])})
-        added, _ = await self._api.call("POST", f"/v3/lists/{name}/members.json", data=form)
-        if (status, added) == (200, 200):
+        if made and await self._done(f"/v3/lists/{name}/members.json", form):
             await self._send(keys, {}, to=[name])
         form = aiohttp.FormData()
         form.add_field("members", b"address\nlater@held.test\n", filename="m.csv", content_type="text/csv")
-        await self._api.call("POST", f"/v3/lists/{name}/members.csv", data=form)
+        await self._done(f"/v3/lists/{name}/members.csv", form)

@@ -22,7 +22,8 @@ SENDERS = 4
 ROUND_SECONDS = 6.0  # for a failpoint to be reached
 SETTLE_SECONDS = 120.0  # for what waits at the end
 RETRY = ",".join(["2"] * 60)
-RANDOM = ("one process", "all")
+AGAIN = 0.3  # how many of the rounds at random are at a failpoint, a few passes later
+ONE, ALL = "one process", "all processes"
 
 
 def failpoints():
@@ -68,11 +69,15 @@ class Campaign:
             try:
                 await self._load.prepare()
                 tasks = [asyncio.create_task(self._load.run(self._pause)) for _ in range(SENDERS)]
-                for point in self.dice.sample(points, len(points)):
+                for point in points:
                     if time.monotonic() < until:
                         await self._die_at(point)
                 while time.monotonic() < until:
-                    await self._die_at_random()
+                    busy = [point for point in points if self.reached[point]]
+                    if busy and self.dice.random() < AGAIN:
+                        await self._die_at(self.dice.choice(busy), self.dice.randint(2, 10))
+                    else:
+                        await self._die_at_random()
                 await _cancelled(tasks)
                 self._server.settings.pop("failpoints", None)
                 await self._server.start()
@@ -85,7 +90,7 @@ class Campaign:
     def rows(self):
         """The table: a row for each round, then all."""
         for name, count in {**self.reached, "": sum(self.reached.values())}.items():
-            yield {"killed at": name or "all", "reached": count} | self.ledger.row(name, self._store)
+            yield {"killed at": name or "total", "reached": count} | self.ledger.row(name, self._store)
 
     def _caught(self, caught):
         if caught.path.startswith("/hook"):
@@ -95,10 +100,10 @@ class Campaign:
         self._catcher.caught.clear()
         return 200
 
-    async def _die_at(self, point):
+    async def _die_at(self, point, count=1):
         self.ledger.round = point
         await self._server.kill()
-        self._server.settings["failpoints"] = f"{point}=kill@{self.dice.choice((1, 1, 3))}"
+        self._server.settings["failpoints"] = f"{point}=kill@{count}"
         offset = self._server.log.stat().st_size
         began = time.monotonic()
         died = False
@@ -113,17 +118,17 @@ class Campaign:
         await asyncio.sleep(self.dice.uniform(0, 1))
         await self._server.kill()
         await _cancelled([chores])
-        self.reached[point] = int(died)
+        self.reached[point] = self.reached.get(point, 0) + died
         self._tell(f"{point}: {'killed' if died else 'not reached'}")
         self._server.settings.pop("failpoints")
 
     async def _die_at_random(self):
-        self.ledger.round = kind = self.dice.choice(RANDOM)
+        self.ledger.round = kind = self.dice.choice((ONE, ALL))
         if not self._server.pids():
             await self._server.start()
         chores = asyncio.create_task(self._load.chores())
         await asyncio.sleep(self.dice.uniform(0.2, 4))
-        if kind == "all":
+        if kind == ALL:
             await self._server.kill()
         else:
             pids = self._server.pids()

@@ -10,8 +10,9 @@ DELAYED: Final = "delayed"
 class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One attempt, or one wait that was none. Times in microseconds, durations in seconds.
 
-    `outcome`: delivered · temporary · permanent · ambiguous (the reply to the whole message was lost) · expired ·
-    suppressed · cancelled · delayed (no attempt: `cause` says what it waits for).
+    `outcome`: delivered · temporary · permanent · ambiguous (the reply to the whole message was lost, or the
+    process died before it noted one) · expired · suppressed · cancelled · delayed (no attempt: `cause` says what it
+    waits for).
     """
 
     outcome: str
