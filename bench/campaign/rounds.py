@@ -46,7 +46,6 @@ class Campaign:
 
     async def run(self, seconds, points, settle=SETTLE_SECONDS):
         """Die at each of `points`, then at random, for so long. What is wrong, in words."""
-        until = time.monotonic() + seconds
         self._catcher = Catcher(self._caught)
         async with CountingSink(self.ledger) as sink, self._catcher, aiohttp.ClientSession() as session:
             self._server = Server(
@@ -65,6 +64,7 @@ class Campaign:
             api = Api(self._server, session)
             self._load = Load(api, self.ledger, self._catcher, self.dice)
             await self._server.start()
+            until = time.monotonic() + seconds
             tasks = []
             try:
                 await self._load.prepare()
@@ -105,14 +105,14 @@ class Campaign:
         await self._server.kill()
         self._server.settings["failpoints"] = f"{point}=kill@{count}"
         offset = self._server.log.stat().st_size
-        began = time.monotonic()
         died = False
         try:
             await self._server.start()
         except ServerError:
             died = True  # before it was ready: it reads on where it was
         chores = asyncio.create_task(self._load.chores())
-        while not died and time.monotonic() < began + ROUND_SECONDS:
+        until = time.monotonic() + ROUND_SECONDS
+        while not died and time.monotonic() < until:
             await asyncio.sleep(0.1)
             died = b"process ended" in self._server.log.read_bytes()[offset:]
         await asyncio.sleep(self.dice.uniform(0, 1))

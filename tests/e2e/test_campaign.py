@@ -23,7 +23,7 @@ async def test_nothing_is_lost_or_doubled_when_processes_are_killed(tmp_path: Pa
     (tmp_path / "data").mkdir(mode=0o700)
     shutil.copy(migrated / "state.db", tmp_path / "data")
     campaign = Campaign(tmp_path, seed)
-    problems = await campaign.run(12, points)
+    problems = await campaign.run(15, points)
     rows = list(campaign.rows())
     print(*rows, sep="\n")
     assert problems == []
