@@ -62,6 +62,17 @@ async def test_a_forward_arrives_as_it_came(site: Site) -> None:
     assert {event["storage"]["key"] for event in delivered} == {routed[0]["storage"]["key"]}
 
 
+async def test_a_false_end_with_nul_is_not_handed_on(site: Site) -> None:
+    """The next server may drop NUL, and would see the end of a message, and commands behind it."""
+    await site.route("catch_all()", 'forward("eve@example.net")')
+    await site.receive(FULL + b"a\r\n\0.\r\nMAIL FROM:<x@y.test>\r\n", sender="ann@there.test")
+    (message,) = await site.sink.wait(1)
+    assert message.data.endswith(
+        b"a\r\n.\r\nMAIL FROM:<x@y.test>\r\n"
+    )  # one message; its dot was doubled on the way
+    assert b"\0" not in message.data
+
+
 async def test_a_bounce_goes_back_to_who_sent_it(site: Site) -> None:
     await site.route('match_recipient("bob@")', 'forward("eve@example.net")')
     await site.receive(PLAIN, sender="ann@there.test")

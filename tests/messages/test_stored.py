@@ -56,6 +56,21 @@ async def test_a_received_message(site: Site) -> None:
     assert (await site.api.call("GET", f"{path}/attachments/4")).status_code == 404
 
 
+async def test_what_others_wrote_never_runs_as_a_page_of_ours(site: Site) -> None:
+    raw = b"From: a@there.test\r\nContent-Type: text/html\r\n\r\n<script>document.cookie</script>\r\n"
+    key = (await received(site, raw)).rpartition("/")[2]
+    answer = await site.api.call("GET", f"/postwright/v1/{DOMAIN}/stored/{key}/preview")
+    assert (
+        answer.status_code == 200 and b"<script>" in answer.content
+    )  # as it is: its policy is what holds it
+    policy = {
+        name: value
+        for name, *value in (part.split() for part in answer.headers["content-security-policy"].split(";"))
+    }
+    assert policy["sandbox"] == [] and policy["default-src"] == ["'none'"] and "script-src" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
 @pytest.mark.parametrize("accept", ["message/rfc2822", "message/rfc822"])
 async def test_as_mime(site: Site, accept: str) -> None:
     path = await received(site, FULL)

@@ -23,6 +23,7 @@ from postwright.kernel.secrets import Vault
 from postwright.mail.arc import BrokenChain, Sealer, sets
 from postwright.mail.dkim import DkimError
 from postwright.mail.headers import format_date
+from postwright.mail.mime import fit_to_relay
 from postwright.mail.srs import Srs
 from postwright.spool import Spool
 
@@ -58,6 +59,7 @@ class Relay:
         """What queues the message for `addresses`; `bounce`: it goes back to who sent it, as it is."""
         now = self.clock.now()
         domain, keys = await self.db.read(self._domain, target.domain_id)
+        message = fit_to_relay(message)
         if bounce:
             raw = message
         elif len(message) > INLINE:

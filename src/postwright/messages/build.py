@@ -12,7 +12,7 @@ import msgspec
 
 from postwright.mail.dkim import Signer
 from postwright.mail.headers import decode, encode
-from postwright.mail.mime import normalise_newlines, parse_head, set_headers
+from postwright.mail.mime import fit_to_relay, parse_head, set_headers
 from postwright.tracking import Copy, Tokens
 
 from .draft import render
@@ -143,7 +143,7 @@ def _personal_mime(meta: Meta, content: MimeContent, personal: Personal) -> byte
     filled = [_personal_part(part, person) for part in texts]
     if not any(filled):
         return raw
-    return normalise_newlines(message.as_bytes(policy=_SMTP))
+    return fit_to_relay(message.as_bytes(policy=_SMTP))
 
 
 def _personal_part(part: Message, person: Person) -> bool:

@@ -13,8 +13,8 @@ from postwright.mail.headers import HeaderError, check_value, decode, format_dat
 from postwright.mail.mime import (
     Attachment,
     compose,
+    fit_to_relay,
     insert_headers,
-    normalise_newlines,
     parse_head,
     remove_headers,
     texts,
@@ -155,7 +155,7 @@ def from_mime(
     """A draft of a complete message; `recipients` is the envelope. Raises errors.py's refusals."""
     if len(raw) > MAX_SIZE:
         raise MessageTooLarge
-    raw = normalise_newlines(raw)
+    raw = fit_to_relay(raw)
     head = parse_head(raw)
     if sum(name.lower() == "received" for name, _ in head) > MAX_RECEIVED:
         raise Looping

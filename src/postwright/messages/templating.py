@@ -17,7 +17,7 @@ import msgspec
 from postwright import templates
 from postwright.kernel.db import Db
 from postwright.mail.addresses import Address
-from postwright.mail.mime import insert_headers, normalise_newlines, parse_head
+from postwright.mail.mime import fit_to_relay, insert_headers, parse_head
 
 from .draft import Draft, Form, from_form, from_mime
 from .errors import BadParameter
@@ -140,7 +140,7 @@ def _leave_to_message(filled: Filled, said: set[str]) -> None:
 
 async def apply_to_mime(raw: bytes, filled: Filled, options: Options, domain: str) -> bytes | None:
     """The message with its HTML part replaced by the template's; None when it has none (behaviour.md 3.1)."""
-    made = await asyncio.to_thread(_with_html, normalise_newlines(raw), filled.html, filled.text)
+    made = await asyncio.to_thread(_with_html, fit_to_relay(raw), filled.html, filled.text)
     if made is None:
         return None
     said = {name.title() for name, value in parse_head(made) if value.strip()}
@@ -167,7 +167,7 @@ def _with_html(raw: bytes, html: str, text: str | None) -> bytes | None:
         _put(plain, text)
     elif text is not None:
         _wrap(target, text)
-    return normalise_newlines(message.as_bytes(policy=_SMTP))
+    return fit_to_relay(message.as_bytes(policy=_SMTP))
 
 
 def _put(part: Message, text: str) -> None:

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from postwright.mail.headers import HeaderError
 from postwright.mail.mime import (
+    fit_to_relay,
     insert_headers,
     normalise_newlines,
     parse_head,
@@ -55,6 +56,13 @@ def test_reads_the_head() -> None:
 )
 def test_newlines(raw: bytes, clean: bytes) -> None:
     assert normalise_newlines(raw) == clean
+
+
+@given(st.lists(st.sampled_from([b"\r", b"\n", b"\0", b"."])).map(b"".join))
+def test_what_is_relayed_has_no_false_end_for_who_drops_nul(raw: bytes) -> None:
+    clean = fit_to_relay(raw)
+    assert b"\0" not in clean and clean == normalise_newlines(raw.replace(b"\0", b""))
+    assert fit_to_relay(clean) is clean
 
 
 @given(st.lists(st.sampled_from([b"\r", b"\n", b"a"])).map(b"".join))

@@ -5,7 +5,15 @@ input, so that a message can be built again on a retry. Reading takes anything a
 """
 
 from .compose import Attachment, compose
-from .edit import insert_headers, map_headers, normalise_newlines, parse_head, remove_headers, set_headers
+from .edit import (
+    fit_to_relay,
+    insert_headers,
+    map_headers,
+    normalise_newlines,
+    parse_head,
+    remove_headers,
+    set_headers,
+)
 from .parse import Parsed, parse
 from .texts import edit_texts, texts
 
@@ -14,6 +22,7 @@ __all__ = [
     "Parsed",
     "compose",
     "edit_texts",
+    "fit_to_relay",
     "insert_headers",
     "map_headers",
     "normalise_newlines",

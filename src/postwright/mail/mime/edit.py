@@ -13,6 +13,14 @@ def normalise_newlines(raw: bytes) -> bytes:
     return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
 
 
+def fit_to_relay(raw: bytes) -> bytes:
+    """`raw` with line ends in pairs and without NUL; the same object when it is so already.
+
+    Some servers drop NUL (RFC 5322 §4 has none in messages): to them CRLF NUL . CRLF would be a message's end.
+    """
+    return normalise_newlines(raw.replace(b"\0", b"") if b"\0" in raw else raw)
+
+
 def parse_head(raw: bytes) -> list[tuple[str, str]]:
     """Names and values of the header fields of a message, in order: unfolded, encoded words not decoded."""
     return [(name, fields.text(body)) for name, body in fields.parse(raw)]
