@@ -13,6 +13,7 @@ import aiohttp
 DOMAIN = "campaign.test"
 PASSWORD = "secret-password"
 TIMEOUT = 15
+UPLOAD = 150  # rows: a file of up to 100 is done before the answer
 
 
 class Api:
@@ -169,6 +170,7 @@ class Load:
         form = aiohttp.FormData({"members": json.dumps([address for _, address in keys])})
         if made and await self._done(f"/v3/lists/{name}/members.json", form):
             await self._send(keys, {}, to=[name])
+        rows = "address\n" + "".join(f"later{n}@held.test\n" for n in range(UPLOAD))
         form = aiohttp.FormData()
-        form.add_field("members", b"address\nlater@held.test\n", filename="m.csv", content_type="text/csv")
+        form.add_field("members", rows.encode(), filename="m.csv", content_type="text/csv")
         await self._done(f"/v3/lists/{name}/members.csv", form)
