@@ -27,7 +27,7 @@ async def main(url: str, folder: Path) -> None:
     acceptor = Acceptor(
         db=db,
         clock=clock,
-        spool=Spool(folder / "bodies"),
+        spool=Spool(str(folder / "bodies")),
         vault=Vault(bytes(32)),
         sequence=Sequence(db.write_now(lease_node, "test", clock.now())),
         hostname="mail.example.com",
