@@ -12,17 +12,16 @@ from typing import Final
 
 import msgspec
 
-from postwright import accounts, domains, events, messages
+from postwright import accounts, domains, events
 from postwright.doctor import Doctor, Line, Status
 from postwright.kernel.clock import SECOND
 from postwright.kernel.errors import Refused
 from postwright.kernel.settings import Settings
 from postwright.mail.addresses import AddressError, parse_one
-from postwright.messages import Options, Origin
-from postwright.tracking import Wish
 
 from .context import Context, open_context
 from .errors import StartFailed
+from .own_mail import post
 from .smtp import acceptor
 
 TEST_SECONDS: Final = 90.0  # until a test message counts as late
@@ -89,7 +88,7 @@ async def _look(settings: Settings, args: argparse.Namespace) -> list[Line]:
 async def _deliver(context: Context, address: str) -> Line:
     """Send a message the way all messages go, and wait for what becomes of it."""
     try:
-        to = parse_one(address)
+        parse_one(address)
     except AddressError as wrong:
         return Line("delivery", address, Status.FAIL, str(wrong), "give one address")
     account_id = await context.db.read(accounts.any_account)
@@ -100,21 +99,9 @@ async def _deliver(context: Context, address: str) -> Line:
             "delivery", address, Status.FAIL, "no domain of the first account may send", "verify a domain"
         )
     now = context.clock.now()
-    message_id = messages.new_message_id(now, domain.name)
-    options = Options(tags=["doctor"], tracking=Wish(opens=False, clicks="no"))
-    draft = messages.from_mime(_mail(domain.name, address), [to], options, domain.name, message_id, now)
-    origin = Origin(
-        account_id=domain.account_id,
-        domain_id=domain.id,
-        domain=domain.name,
-        method="HTTP",
-        unlimited=True,
-        ip="",
-        base_url=context.settings.local_url,
-        return_host=domain.return_host,
-    )
+    raw = _mail(domain.name, address)
     try:
-        await acceptor(context).accept(draft, origin)
+        message_id = await post(context, acceptor(context), domain, address, raw, tag="doctor", now=now)
     except Refused as refused:
         return Line("delivery", address, Status.FAIL, refused.text, "see the text")
     deadline = time.monotonic() + TEST_SECONDS
@@ -133,7 +120,7 @@ async def _deliver(context: Context, address: str) -> Line:
             if entry.severity == "permanent":
                 return Line("delivery", address, Status.FAIL, text, "read what the receiver says")
         await asyncio.sleep(0.2)
-    fix = "is a process with the role delivery running? `postwright queue why` tells of what waits"
+    fix = "is a process with the role delivery running? `postwright queue show` tells of what waits"
     return Line("delivery", address, Status.FAIL, f"not delivered within {TEST_SECONDS:.0f} s", fix)
 
 

@@ -5,18 +5,17 @@ import logging
 from email.message import EmailMessage
 from email.policy import SMTP
 
-from postwright import accounts, domains, messages, notices
+from postwright import accounts, domains, notices
 from postwright.domains import Domain
 from postwright.kernel.clock import SECOND
 from postwright.kernel.db import Read, StoreUnavailable
 from postwright.kernel.errors import Refused
-from postwright.mail.addresses import parse_one
 from postwright.mail.headers import format_date
-from postwright.messages import Acceptor, Options, Origin
+from postwright.messages import Acceptor
 from postwright.notices import Notice
-from postwright.tracking import Wish
 
 from .context import Context
+from .own_mail import post
 
 log = logging.getLogger("postwright.notices")
 
@@ -66,23 +65,8 @@ class NoticeSender:
         if domain is None:
             raise Refused("no domain of the first account may send")
         now = self._context.clock.now()
-        to = parse_one(notice.recipient)
         raw = _mail(notice, domain.name, now)
-        # No tracking: nobody else may follow, or rewrite, a link that works once.
-        options = Options(tags=["notice"], tracking=Wish(opens=False, clicks="no"))
-        message_id = messages.new_message_id(now, domain.name)
-        draft = messages.from_mime(raw, [to], options, domain.name, message_id, now)
-        origin = Origin(
-            account_id=domain.account_id,
-            domain_id=domain.id,
-            domain=domain.name,
-            method="HTTP",
-            unlimited=True,
-            ip="",
-            base_url=self._context.settings.local_url,
-            return_host=domain.return_host,
-        )
-        await self._acceptor.accept(draft, origin)
+        await post(self._context, self._acceptor, domain, notice.recipient, raw, tag="notice", now=now)
 
     def _domain(self, tx: Read) -> Domain | None:
         account_id = accounts.any_account(tx)
